@@ -1,0 +1,11 @@
+# Third-party libraries other than LibTorch; all are Debian packages (scripts/setup.sh).
+find_package(PkgConfig REQUIRED)
+if(RESEDA_SNDFILE)
+  pkg_check_modules(SNDFILE REQUIRED IMPORTED_TARGET sndfile)
+  pkg_check_modules(SOXR REQUIRED IMPORTED_TARGET soxr)
+endif()
+pkg_check_modules(FFTW3F IMPORTED_TARGET fftw3f)
+find_package(yaml-cpp)
+find_package(nlohmann_json)
+find_package(spdlog)
+find_package(OpenSSL)

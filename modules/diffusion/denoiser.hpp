@@ -1,0 +1,60 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "modules/diffusion/process.hpp"
+
+namespace reseda::diffusion {
+
+/// What a network predicts; each is a linear map of (x0, eps) given (x_t, y): docs/equations.md, "Conversions".
+enum class Target { kX0, kEps, kScore, kV, kVelocity, kResidual, kResNoise, kResidualAndNoise, kEdmF };
+Target parse_target(const std::string& name);
+const char* target_name(Target target);
+
+struct Estimates {
+  at::Tensor x0, eps;
+};
+
+/// Solves a prediction for {x0, eps} with x = a x0 + b y + c eps.
+///   kX0: x0                kEps: eps              kScore: -eps / c       kResidual: y - x0
+///   kVelocity: a' x0 + b' y + c' eps              kV: a eps - c x0 (variance preserving, after the shift x - b y)
+///   kResNoise, kResidualAndNoise, kEdmF: specs of their processes
+/// Where c is 0 the noise is taken as 0. @throws Error{kInternal} where the target cannot be solved at this time
+Estimates estimates_from(Target target, const at::Tensor& prediction, const at::Tensor& x, const at::Tensor& y,
+                         const Marginal& marginal, const Rates& rates);
+/// The inverse of estimates_from: the value of the target for known x0 and eps (training targets, oracles).
+at::Tensor target_value(Target target, const at::Tensor& x0, const at::Tensor& eps, const at::Tensor& y,
+                        const Marginal& marginal, const Rates& rates);
+
+/// What the denoiser may look at besides the state.
+struct Condition {
+  at::Tensor y;  ///< measurement, shape of x (undefined for unconditional processes)
+};
+
+/// Estimates (x0, eps) from a state at time t: a network, an exact oracle, a tiled or quantised network.
+class Denoiser {
+ public:
+  virtual ~Denoiser() = default;
+  virtual Estimates operator()(const at::Tensor& x, double t, const Condition& condition) const = 0;
+};
+
+/// A network behind its target and its process.
+///   call(x, y, t[B] float32) -> prediction
+class NetworkDenoiser final : public Denoiser {
+ public:
+  using Call = std::function<at::Tensor(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t)>;
+  NetworkDenoiser(Call call, Target target, const Process& process)
+      : call_(std::move(call)), target_(target), process_(process) {}
+  Estimates operator()(const at::Tensor& x, double t, const Condition& condition) const override;
+
+ private:
+  Call call_;
+  Target target_;
+  const Process& process_;
+};
+
+}  // namespace reseda::diffusion

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "modules/core/registry.hpp"
+#include "modules/core/state_dict.hpp"
+
+namespace reseda::nets {
+
+/// A whole network. Parameter names are the official state_dict keys. It knows no schedule: `t` is whatever number the
+/// process says the network is conditioned on.
+class Network : public torch::nn::Module {
+ public:
+  /// @param x  state of the process, [B,C,H,W], real or complex as the network says
+  /// @param y  measurement that conditions it, same shape as x; undefined for unconditional networks
+  /// @param t  [B] float32
+  /// @return   the prediction; which quantity it is, the model's config says (diffusion::Target)
+  virtual at::Tensor forward(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t) = 0;
+
+  /// The frame or pixel multiple to which the last axis (and the one before) must be padded.
+  virtual std::int64_t time_multiple() const { return 1; }
+
+  /// Parameters and buffers by their official names, in registration order.
+  std::vector<StateDict::Entry> tensors() const;
+  /// Copies weights in. @throws Error{kCheckpoint} with a load report unless every name and shape matches
+  void load(const StateDict& weights);
+};
+
+using NetworkEntry = Component<Network>;
+const std::vector<const NetworkEntry*>& network_entries();
+
+/// Makes a network from {name: ..., further keys}, with its own random initial weights.
+std::shared_ptr<Network> make_network(const ConfigNode& node, const std::string& path = "network");
+
+}  // namespace reseda::nets

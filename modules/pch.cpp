@@ -1,0 +1,1 @@
+// The shared precompiled header is made while this file is compiled.
