@@ -51,4 +51,18 @@ struct SpectralTransformConfig {
 at::Tensor compress(const at::Tensor& spectrum, const SpectralTransformConfig& config);
 at::Tensor expand(const at::Tensor& compressed, const SpectralTransformConfig& config);
 
+/// What continues a spectrogram beyond its last frame.
+enum class FramePadding {
+  kZero,     ///< silence
+  kReflect,  ///< the last frames backwards, the very last one not repeated
+  kRepeat    ///< the last frame again and again
+};
+/// @throws Error{kUsage} unless the text is zero, reflect or repeat (or official: zero_pad, reflection, replication)
+FramePadding parse_frame_padding(const std::string& text);
+/// Appends frames until their number is a multiple.
+/// @param spectrum  [..., F, T], T >= 1
+/// @return          [..., F, ceil(T / multiple) multiple]; `spectrum` itself where nothing is missing
+/// @throws Error{kInput} where reflection would append T frames or more
+at::Tensor pad_frames(const at::Tensor& spectrum, std::int64_t multiple, FramePadding padding);
+
 }  // namespace reseda::signal

@@ -1,0 +1,45 @@
+#include "tests/golden/golden_kinds.hpp"
+
+#include <array>
+
+namespace reseda::golden {
+
+// One declaration and one row per kind; kind_<name>.cpp defines it.
+void run_weights(GoldenCase& golden);
+void run_stft(GoldenCase& golden);
+void run_transform(GoldenCase& golden);
+
+namespace {
+
+constexpr std::array kSystems = {
+    std::string_view("sgmse"),
+};
+
+constexpr std::string_view kNeedsSampler = "needs the diffusion samplers";
+constexpr std::string_view kNeedsTraining = "needs the training losses";
+constexpr std::string_view kNeedsCheckpoint = "needs the reader of official checkpoints";
+
+constexpr std::array kKinds = {
+    Kind{"sgmse", "weights", run_weights},
+    Kind{"sgmse", "stft", run_stft},
+    Kind{"sgmse", "transform", run_transform},
+    Kind{"sgmse", "blocks", nullptr, "needs the NCSN++ networks"},
+    Kind{"sgmse", "net", nullptr, "needs the NCSN++ networks"},
+    Kind{"sgmse", "sde", nullptr, kNeedsSampler},
+    Kind{"sgmse", "pc", nullptr, kNeedsSampler},
+    Kind{"sgmse", "ode", nullptr, kNeedsSampler},
+    Kind{"sgmse", "sb", nullptr, kNeedsSampler},
+    Kind{"sgmse", "enhance", nullptr, kNeedsSampler},
+    Kind{"sgmse", "loss", nullptr, kNeedsTraining},
+    Kind{"sgmse", "train2", nullptr, kNeedsTraining},
+    Kind{"sgmse", "metrics", nullptr, "needs the speech metrics"},
+    Kind{"sgmse", "ckpt", nullptr, kNeedsCheckpoint},
+    Kind{"sgmse", "script", nullptr, kNeedsCheckpoint},
+};
+
+}  // namespace
+
+std::span<const std::string_view> systems() { return kSystems; }
+std::span<const Kind> kinds() { return kKinds; }
+
+}  // namespace reseda::golden
