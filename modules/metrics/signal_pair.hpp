@@ -1,0 +1,30 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace reseda::metrics {
+
+/// A reference and its estimate as every metric of this folder takes them: [L] float64, contiguous, on the CPU.
+struct SignalPair {
+  at::Tensor reference, estimate;
+};
+
+/// Checks and converts a pair; values are not changed.
+/// @param metric  name for the message
+/// @throws Error{kInput} unless both are real, one-dimensional, of one length, and not empty
+SignalPair signal_pair(const at::Tensor& reference, const at::Tensor& estimate, const char* metric);
+
+/// Frames and hop of the framewise metrics, in seconds.
+struct FrameConfig {
+  double frame_s = 0.032, hop_s = 0.008;
+};
+
+/// Hann-windowed frames x[m hop + n] w[n], w[n] = (1 - cos(2 pi n / N)) / 2. Frame and hop are the seconds of `config`
+/// rounded to samples. Only whole frames are taken; a signal shorter than one frame is filled with zeros to one.
+/// @param signal  [L] float64
+/// @return        [frames, N] float64
+at::Tensor windowed_frames(const at::Tensor& signal, std::int64_t rate_hz, const FrameConfig& config);
+
+}  // namespace reseda::metrics
