@@ -5,9 +5,14 @@
 namespace reseda::golden {
 
 // One declaration and one row per kind; kind_<name>.cpp defines it.
+void run_blocks(GoldenCase& golden);
+void run_net(GoldenCase& golden);
 void run_weights(GoldenCase& golden);
 void run_stft(GoldenCase& golden);
 void run_transform(GoldenCase& golden);
+#ifdef RESEDA_WITH_AUDIO
+void run_metrics(GoldenCase& golden);
+#endif
 
 namespace {
 
@@ -23,8 +28,8 @@ constexpr std::array kKinds = {
     Kind{"sgmse", "weights", run_weights},
     Kind{"sgmse", "stft", run_stft},
     Kind{"sgmse", "transform", run_transform},
-    Kind{"sgmse", "blocks", nullptr, "needs the NCSN++ networks"},
-    Kind{"sgmse", "net", nullptr, "needs the NCSN++ networks"},
+    Kind{"sgmse", "blocks", run_blocks},
+    Kind{"sgmse", "net", run_net},
     Kind{"sgmse", "sde", nullptr, kNeedsSampler},
     Kind{"sgmse", "pc", nullptr, kNeedsSampler},
     Kind{"sgmse", "ode", nullptr, kNeedsSampler},
@@ -32,7 +37,11 @@ constexpr std::array kKinds = {
     Kind{"sgmse", "enhance", nullptr, kNeedsSampler},
     Kind{"sgmse", "loss", nullptr, kNeedsTraining},
     Kind{"sgmse", "train2", nullptr, kNeedsTraining},
-    Kind{"sgmse", "metrics", nullptr, "needs the speech metrics"},
+#ifdef RESEDA_WITH_AUDIO
+    Kind{"sgmse", "metrics", run_metrics},
+#else
+    Kind{"sgmse", "metrics", nullptr, "needs libsndfile (RESEDA_SNDFILE)"},
+#endif
     Kind{"sgmse", "ckpt", nullptr, kNeedsCheckpoint},
     Kind{"sgmse", "script", nullptr, kNeedsCheckpoint},
 };
