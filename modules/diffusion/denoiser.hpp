@@ -22,8 +22,11 @@ struct Estimates {
 /// Solves a prediction for {x0, eps} with x = a x0 + b y + c eps.
 ///   kX0: x0                kEps: eps              kScore: -eps / c       kResidual: y - x0
 ///   kVelocity: a' x0 + b' y + c' eps              kV: a eps - c x0 (variance preserving, after the shift x - b y)
-///   kResNoise, kResidualAndNoise, kEdmF: specs of their processes
-/// Where c is 0 the noise is taken as 0. @throws Error{kInternal} where the target cannot be solved at this time
+///   kResidualAndNoise: [y - x0, eps] along the channel axis
+///   kResNoise: eps + w (y - x0), w = h c / g^2 of the bridge in the form A x0 + b (y - x0) + c eps, A = a + b
+///   kEdmF: (x0 - c_skip x~) / c_out with x~ = (x - b y) / a, sigma = c / a and EDM's c_skip, c_out at sigma_data = 0.5
+/// Where c is 0 the noise is taken as 0. `y` may be undefined where b is 0. @throws Error{kInternal} where the target
+/// cannot be solved at this time
 Estimates estimates_from(Target target, const at::Tensor& prediction, const at::Tensor& x, const at::Tensor& y,
                          const Marginal& marginal, const Rates& rates);
 /// The inverse of estimates_from: the value of the target for known x0 and eps (training targets, oracles).

@@ -20,6 +20,7 @@ struct Coef {
   Coef() = default;
   Coef(double scalar);  // NOLINT(google-explicit-constructor): a number is a coefficient
   explicit Coef(at::Tensor map);
+  bool is_scalar() const { return value.dim() == 0; }
   /// The value of a scalar coefficient. @throws Error{kInternal} for a map
   double scalar() const;
   /// coefficient * x in the type of x (real or complex).
@@ -58,6 +59,9 @@ struct ForwardSde {
   Coef f, h, g;
 };
 ForwardSde forward_sde(const Marginal& marginal, const Rates& rates);
+
+/// Draws standard normal noise of the shape and type of `like` (complex: total variance 1) and moves it to its device.
+at::Tensor draw_like(NoiseSource& noise, const DrawKey& key, const at::Tensor& like);
 
 using ProcessEntry = Component<Process>;
 const std::vector<const ProcessEntry*>& process_entries();
