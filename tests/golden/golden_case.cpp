@@ -6,10 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 
+#include "io/checkpoint/safetensors.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::golden {
@@ -27,33 +28,10 @@ std::string read_text(const std::filesystem::path& file) {
   return text.str();
 }
 
-at::ScalarType scalar_type(const std::string& dtype) {
-  static const std::map<std::string, at::ScalarType> known = {
-      {"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf}, {"I64", at::kLong}, {"I32", at::kInt},
-      {"I16", at::kShort},  {"I8", at::kChar},   {"U8", at::kByte},  {"BOOL", at::kBool}};
-  const auto found = known.find(dtype);
-  RESEDA_REQUIRE(found != known.end(), Errc::kInput, "safetensors dtype '", dtype, "' is not known");
-  return found->second;
-}
-
 StateDict read_tensors(const std::filesystem::path& file) {
-  const std::string bytes = read_text(file);
-  std::uint64_t header_size = 0;
-  RESEDA_REQUIRE(bytes.size() >= 8, Errc::kInput, file.string(), ": too short");
-  std::memcpy(&header_size, bytes.data(), 8);
-  RESEDA_REQUIRE(header_size <= bytes.size() - 8, Errc::kInput, file.string(), ": header beyond the end");
-  const nlohmann::json header = nlohmann::json::parse(bytes.substr(8, header_size));
   StateDict out;
-  for (const auto& [name, entry] : header.items()) {
-    if (name == "__metadata__") continue;
-    const auto shape = entry.at("shape").get<std::vector<std::int64_t>>();
-    at::Tensor tensor = at::empty(shape, scalar_type(entry.at("dtype").get<std::string>()));
-    const auto begin = entry.at("data_offsets").at(0).get<std::size_t>();
-    RESEDA_REQUIRE(begin + tensor.nbytes() <= bytes.size() - 8 - header_size, Errc::kInput, file.string(), ": '", name,
-                   "' beyond the end");
-    std::memcpy(tensor.data_ptr(), bytes.data() + 8 + header_size + begin, tensor.nbytes());
+  for (const auto& [name, tensor] : io::read_safetensors(file))
     out.add(name, tensor.scalar_type() == at::kHalf ? tensor.to(at::kFloat) : tensor);
-  }
   return out;
 }
 
@@ -223,12 +201,21 @@ void GoldenCase::check(const std::string& tensor_name, const at::Tensor& actual)
 }
 
 void GoldenCase::check(const std::string& tensor_name, const at::Tensor& actual, Tolerance allowed) {
-  const at::Tensor expected = tensor(tensor_name).detach();
+  compare(tensor_name, actual, tensor(tensor_name), allowed);
+}
+
+void GoldenCase::check_item(const std::string& tensor_name, std::int64_t item, const at::Tensor& actual) {
+  compare(tensor_name + "[" + std::to_string(item) + "]", actual, tensor(tensor_name).slice(0, item, item + 1),
+          tolerance(tensor_name));
+}
+
+void GoldenCase::compare(const std::string& label, const at::Tensor& actual, const at::Tensor& expected,
+                         Tolerance allowed) {
   ++checks_;
   if (actual.sizes() != expected.sizes()) {
     std::ostringstream text;
     text << "shape " << actual.sizes() << ", expected " << expected.sizes();
-    ADD_FAILURE() << name_ << ": " << tensor_name << ": " << text.str();
+    ADD_FAILURE() << name_ << ": " << label << ": " << text.str();
     return;
   }
   if (expected.numel() == 0) return;
@@ -237,7 +224,7 @@ void GoldenCase::check(const std::string& tensor_name, const at::Tensor& actual,
     return (complex ? at::view_as_real(flat.resolve_conj().contiguous()) : flat).to(at::kDouble).contiguous();
   };
   if (actual.is_complex() != expected.is_complex()) {
-    ADD_FAILURE() << name_ << ": " << tensor_name << ": complex on one side only";
+    ADD_FAILURE() << name_ << ": " << label << ": complex on one side only";
     return;
   }
   const at::Tensor got = pairs(actual, actual.is_complex()), want = pairs(expected, expected.is_complex());
@@ -249,7 +236,9 @@ void GoldenCase::check(const std::string& tensor_name, const at::Tensor& actual,
   const at::Tensor excess = difference - allowed.rtol * modulus.nan_to_num(0, 0, 0) - allowed.atol;
   const std::int64_t worst = excess.flatten().argmax().item<std::int64_t>();
   const auto at_worst = [worst](const at::Tensor& value) { return value.flatten()[worst].item<double>(); };
-  EXPECT_LE(at_worst(excess), 0.0) << name_ << ": " << tensor_name << ": largest difference " << at_worst(difference)
+  if (std::getenv("RESEDA_GOLDEN_VERBOSE") != nullptr)
+    std::cout << "  " << label << ": " << at_worst(difference) << " of " << allowed.atol << "\n";
+  EXPECT_LE(at_worst(excess), 0.0) << name_ << ": " << label << ": largest difference " << at_worst(difference)
                                    << " at " << index_text(want, worst) << ": got " << at_worst(got) << ", expected "
                                    << at_worst(want) << ", allowed " << allowed.atol << " + " << allowed.rtol
                                    << " |expected|; largest value " << want.abs().max().item<double>();

@@ -27,11 +27,12 @@ struct Tolerance {
 
 /// One recorded case: `<name>.json` with its settings, and mostly `<name>.safetensors` beside it. Names of tensors are
 /// given without the ".ri" that ends a complex one stored as real pairs; both spellings are found. Every tensor named
-/// in., draw., mid. or out. must be read, checked or drawn before the case ends (finish()); out64.* is exempt.
+/// in., draw., mid. or out. must be read, checked or drawn before the case ends (finish()); out64.* is exempt. With
+/// RESEDA_GOLDEN_VERBOSE in the environment every comparison prints its largest difference.
 class GoldenCase {
  public:
   /// @param json_file  the case; its system is the folder's name or, failing that, follows from the official repository
-  /// @throws Error{kInput} unless the files are readable
+  /// @throws Error unless the files are readable
   explicit GoldenCase(std::filesystem::path json_file);
 
   const std::string& name() const { return name_; }      ///< file name without extension
@@ -72,6 +73,8 @@ class GoldenCase {
   /// index and both values. @throws Error{kInput} if the tensor is not recorded
   void check(const std::string& tensor_name, const at::Tensor& actual);
   void check(const std::string& tensor_name, const at::Tensor& actual, Tolerance allowed);
+  /// check() of one item of the recorded tensor's first axis, given as a batch of one.
+  void check_item(const std::string& tensor_name, std::int64_t item, const at::Tensor& actual);
   /// check() where the tensor is recorded; large ones are left out of the files.
   void check_if_recorded(const std::string& tensor_name, const at::Tensor& actual);
   /// For comparisons that a kind makes by itself: counts as a check, and marks nothing.
@@ -83,6 +86,7 @@ class GoldenCase {
  private:
   std::optional<std::string> key(const std::string& tensor_name) const;
   std::vector<std::string> draw_keys() const;
+  void compare(const std::string& label, const at::Tensor& actual, const at::Tensor& expected, Tolerance allowed);
 
   std::filesystem::path file_;
   std::string name_, system_, kind_;

@@ -1,0 +1,20 @@
+#include "modules/nn/init.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "modules/core/error.hpp"
+
+namespace reseda::nn {
+
+at::Tensor fan_average_uniform(at::IntArrayRef shape, double scale) {
+  RESEDA_INVARIANT(shape.size() >= 2);
+  double receptive_field = 1;
+  for (std::size_t axis = 2; axis < shape.size(); ++axis) receptive_field *= static_cast<double>(shape[axis]);
+  const double fan = static_cast<double>(shape[0] + shape[1]) / 2 * receptive_field;
+  const double bound = std::sqrt(3 * (scale == 0 ? 1e-10 : scale) / fan);
+  return at::empty(shape, at::kFloat).uniform_(-bound, bound);
+}
+
+}  // namespace reseda::nn
