@@ -2,13 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace reseda::io {
 
-inline constexpr int kMaxChannels = 64;
+inline constexpr std::int64_t kMaxChannels = 64;
 inline constexpr std::int64_t kMinSampleRateHz = 100, kMaxSampleRateHz = 768'000;
 
 /// What makes an audio file what it is, apart from its samples; a writer given a reader's format makes the same kind.
@@ -29,7 +30,20 @@ struct AudioInfo {
   std::int64_t frames = 0;  ///< samples per channel
 };
 
-/// Container and subtype for a person, e.g. "WAV, Signed 16 bit PCM".
+/// Container and subtype for a person, e.g. "WAV (Microsoft), Signed 16 bit PCM".
 std::string encoding_name(int encoding);
+
+/// Whether the subtype stores floating-point samples, which have no full scale to clip at.
+bool stores_float(int encoding);
+
+/// Whether this machine's libsndfile can write that encoding with these channels at this rate.
+bool can_write(const AudioFormat& format);
+
+/// The format that a file of this name gets. The extension picks the container: wav, rf64, w64, flac, ogg, oga
+/// (Vorbis), opus, mp3, aif(f), aifc, au, snd, caf. A container of the same family keeps its whole encoding; otherwise
+/// the subtype is kept where it is PCM or float and the container has it, else the nearest of at least its depth is
+/// taken (flac: at most 24 bit; from lossy sources: 16 bit). Tags and chunks are kept.
+/// @throws Error{kOutput} with the path: unknown extension, or nothing that libsndfile can write
+AudioFormat fit_format(AudioFormat format, const std::filesystem::path& file);
 
 }  // namespace reseda::io

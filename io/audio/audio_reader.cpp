@@ -16,14 +16,16 @@
 #include <utility>
 #include <vector>
 
+#include "io/audio/container_check.hpp"
 #include "io/audio/sound_file.hpp"
+#include "io/audio/spool.hpp"
+#include "io/audio/tags.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::io {
 namespace {
 
 constexpr std::int64_t kBlockFrames = 1 << 16;
-constexpr const char* kExpected = "expected wav, flac, ogg, mp3, aiff, au, caf or w64";
 
 detail::Descriptor open_file(const std::filesystem::path& path, const std::string& name) {
   // O_NONBLOCK: a named pipe must not make us wait for its writer before it is refused below.
@@ -34,6 +36,11 @@ detail::Descriptor open_file(const std::filesystem::path& path, const std::strin
   RESEDA_REQUIRE(!S_ISDIR(status.st_mode), Errc::kInput, name, ": is a folder, expected an audio file");
   RESEDA_REQUIRE(S_ISREG(status.st_mode), Errc::kInput, name, ": is not a regular file");
   return file;
+}
+
+std::string first_line(const char* text) {
+  const std::string whole = text;
+  return whole.substr(0, whole.find_first_of("\r\n"));
 }
 
 }  // namespace
@@ -52,18 +59,18 @@ struct AudioReader::State {
       : name(std::move(name_in)), non_finite(rule), descriptor(std::move(opened)), bytes(descriptor.value()) {}
 
   void open();
+  std::int64_t count_frames();
+  void seek_to_start();
   void check_finite(const float* samples, std::int64_t frames);
   at::Tensor read_block(std::int64_t frames);
 };
 
 void AudioReader::State::open() {
-  struct stat status {};
-  RESEDA_REQUIRE(::fstat(descriptor.value(), &status) == 0 && status.st_size > 0, Errc::kInput, name,
-                 ": is empty (0 bytes), ", kExpected);
+  detail::check_container(descriptor.value(), name);
   SF_INFO header{};
   file = bytes.open(SFM_READ, header);
-  RESEDA_REQUIRE(file != nullptr, Errc::kInput, name, ": is not audio that can be decoded, ", kExpected, " (",
-                 sf_strerror(nullptr), ")");
+  RESEDA_REQUIRE(file != nullptr, Errc::kInput, name,
+                 ": cannot be decoded as audio: ", first_line(sf_strerror(nullptr)));
   RESEDA_REQUIRE(header.channels >= 1 && header.channels <= kMaxChannels, Errc::kInput, name, ": has ", header.channels,
                  " channels, expected 1 to ", kMaxChannels);
   RESEDA_REQUIRE(header.samplerate >= kMinSampleRateHz && header.samplerate <= kMaxSampleRateHz, Errc::kInput, name,
@@ -71,7 +78,21 @@ void AudioReader::State::open() {
   info.format.sample_rate_hz = header.samplerate;
   info.format.channels = header.channels;
   info.format.encoding = header.format;
-  info.frames = header.frames;
+  info.frames = header.frames < 0 || header.frames == SF_COUNT_MAX ? count_frames() : header.frames;
+  detail::read_tags(file.get(), info.format);
+}
+
+/// For streams whose header does not tell their length: decodes them once.
+std::int64_t AudioReader::State::count_frames() {
+  interleaved.resize(static_cast<std::size_t>(kBlockFrames * info.format.channels));
+  std::int64_t frames = 0;
+  while (const sf_count_t got = sf_readf_float(file.get(), interleaved.data(), kBlockFrames)) frames += got;
+  seek_to_start();
+  return frames;
+}
+
+void AudioReader::State::seek_to_start() {
+  RESEDA_REQUIRE(sf_seek(file.get(), 0, SEEK_SET) == 0, Errc::kInput, name, ": cannot go back to its start");
 }
 
 void AudioReader::State::check_finite(const float* samples, std::int64_t frames) {
@@ -90,6 +111,8 @@ at::Tensor AudioReader::State::read_block(std::int64_t frames) {
   interleaved.resize(static_cast<std::size_t>(frames * channels));
   const sf_count_t got = sf_readf_float(file.get(), interleaved.data(), frames);
   RESEDA_REQUIRE(bytes.system_error() == 0, Errc::kInput, name, ": cannot read: ", std::strerror(bytes.system_error()));
+  RESEDA_REQUIRE(sf_error(file.get()) == SF_ERR_NO_ERROR, Errc::kInput, name, ": cannot be decoded near frame ",
+                 position, ": ", first_line(sf_strerror(file.get())));
   RESEDA_REQUIRE(got == frames, Errc::kInput, name, ": is cut short: ends after frame ",
                  position + std::max<sf_count_t>(got, 0), ", its header says ", info.frames);
   check_finite(interleaved.data(), got);
@@ -98,8 +121,9 @@ at::Tensor AudioReader::State::read_block(std::int64_t frames) {
 }
 
 AudioReader::AudioReader(const std::filesystem::path& path, NonFinite non_finite) {
-  const std::string name = path.string();
-  state_ = std::make_unique<State>(name, non_finite, open_file(path, name));
+  const bool piped = path == "-";
+  const std::string name = piped ? "standard input" : path.string();
+  state_ = std::make_unique<State>(name, non_finite, piped ? detail::spool_standard_input() : open_file(path, name));
   state_->open();
 }
 
@@ -127,8 +151,7 @@ at::Tensor AudioReader::read(std::int64_t max_frames) {
 at::Tensor AudioReader::read_all() { return read(std::numeric_limits<std::int64_t>::max()); }
 
 void AudioReader::rewind() {
-  RESEDA_REQUIRE(sf_seek(state_->file.get(), 0, SEEK_SET) == 0, Errc::kInput, state_->name,
-                 ": cannot go back to its start");
+  state_->seek_to_start();
   state_->position = state_->non_finite_count = 0;
 }
 

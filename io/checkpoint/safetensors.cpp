@@ -49,6 +49,18 @@ struct Plan {
   std::vector<std::size_t> order;  ///< indices of the tensors as their data lie in the file
 };
 
+void check_writable(const StateDict& tensors, const std::filesystem::path& path) {
+  for (const auto& [name, tensor] : tensors) {
+    RESEDA_REQUIRE(name != "__metadata__", Errc::kOutput, path.string(),
+                   ": cannot write: a tensor may not be called __metadata__");
+    RESEDA_REQUIRE(tensor.defined(), Errc::kOutput, path.string(), ": cannot write: tensor ", quoted_name(name),
+                   " is undefined");
+    RESEDA_REQUIRE(safetensors_dtype_name(tensor.scalar_type()) && tensor.layout() == at::kStrided, Errc::kOutput,
+                   path.string(), ": cannot write: safetensors has no dtype for tensor ", quoted_name(name), " (",
+                   c10::toString(tensor.scalar_type()), ", ", tensor.layout(), ")");
+  }
+}
+
 Plan plan_file(const StateDict& tensors, const std::filesystem::path& path) {
   const auto& entries = tensors.entries();
   Plan plan;
@@ -69,16 +81,10 @@ Plan plan_file(const StateDict& tensors, const std::filesystem::path& path) {
   if (!json.empty()) json = "\"__metadata__\":{" + json + "}";
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto& [name, tensor] = entries[i];
-    RESEDA_REQUIRE(name != "__metadata__", Errc::kOutput, path.string(),
-                   ": cannot write: a tensor may not be called __metadata__");
-    const auto dtype = safetensors_dtype_name(tensor.scalar_type());
-    RESEDA_REQUIRE(dtype.has_value() && tensor.layout() == at::kStrided, Errc::kOutput, path.string(),
-                   ": cannot write: safetensors has no dtype for tensor '", name, "' (",
-                   c10::toString(tensor.scalar_type()), ", ", tensor.layout(), ")");
-    const nlohmann::json fields = {{"shape", tensor.sizes().vec()},
-                                   {"data_offsets", {begins[i], begins[i] + tensor.nbytes()}}};
-    json += (json.empty() ? "" : ",") + json_text(name, path) + ":{\"dtype\":\"" + std::string(*dtype) +
-            "\",\"shape\":" + fields["shape"].dump() + ",\"data_offsets\":" + fields["data_offsets"].dump() + "}";
+    const std::string dtype(safetensors_dtype_name(tensor.scalar_type()).value());
+    json += (json.empty() ? "" : ",") + json_text(name, path) + ":{\"dtype\":\"" + dtype +
+            "\",\"shape\":" + nlohmann::json(tensor.sizes().vec()).dump() + ",\"data_offsets\":[" +
+            std::to_string(begins[i]) + "," + std::to_string(begins[i] + tensor.nbytes()) + "]}";
   }
   plan.header = "{" + json + "}";
   const std::size_t past = (sizeof(std::uint64_t) + plan.header.size()) % kDataAlignment;
@@ -98,8 +104,8 @@ StateDict view_safetensors(std::shared_ptr<const void> owner, std::span<std::byt
     std::byte* data = bytes.data() + header.data_begin + entry.begin;
     if (entry.dtype == at::kBool) {
       const auto valid = [](std::byte value) { return std::to_integer<int>(value) <= 1; };
-      RESEDA_REQUIRE(std::all_of(data, data + (entry.end - entry.begin), valid), Errc::kCheckpoint, name, ": tensor '",
-                     entry.name, "': a BOOL must be 0 or 1");
+      RESEDA_REQUIRE(std::all_of(data, data + (entry.end - entry.begin), valid), Errc::kCheckpoint, name, ": tensor ",
+                     quoted_name(entry.name), ": a BOOL must be 0 or 1");
     }
     at::Tensor tensor = tensor_at(owner, data, entry);
     out.add(std::move(entry.name), std::move(tensor));
@@ -114,6 +120,7 @@ StateDict read_safetensors(const std::filesystem::path& path) {
 }
 
 void write_safetensors(const StateDict& tensors, const std::filesystem::path& path) {
+  check_writable(tensors, path);
   const Plan plan = plan_file(tensors, path);
   StagedFile file(path);
   const std::uint64_t length = plan.header.size();

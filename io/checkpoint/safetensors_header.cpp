@@ -34,14 +34,6 @@ constexpr std::array<Dtype, 19> kDtypes = {{{"F64", c10::ScalarType::Double},
                                             {"F8_E4M3FNUZ", c10::ScalarType::Float8_e4m3fnuz},
                                             {"F8_E8M0", c10::ScalarType::Float8_e8m0fnu}}};
 
-/// A name from an untrusted file, fit for one line of a message.
-std::string quoted(const std::string& name) {
-  constexpr std::size_t kLongest = 80;
-  std::string text = "'";
-  for (const char c : name.substr(0, kLongest)) text += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  return text + (name.size() > kLongest ? "...'" : "'");
-}
-
 /// Receives the JSON events of the header and builds the entries; any event that the format does not allow at its place
 /// is an error, so nesting never gets deeper than entry -> field -> number.
 class HeaderHandler final : public nlohmann::json_sax<nlohmann::json> {
@@ -78,7 +70,7 @@ class HeaderHandler final : public nlohmann::json_sax<nlohmann::json> {
     }
     if (state_ != State::kDtype) return unexpected("a string");
     const auto dtype = safetensors_dtype(value);
-    RESEDA_REQUIRE(dtype.has_value(), Errc::kCheckpoint, where(), ": dtype ", quoted(value), " is not supported");
+    RESEDA_REQUIRE(dtype.has_value(), Errc::kCheckpoint, where(), ": dtype ", quoted_name(value), " is not supported");
     entry_.dtype = *dtype;
     state_ = State::kEntry;
     return true;
@@ -98,12 +90,13 @@ class HeaderHandler final : public nlohmann::json_sax<nlohmann::json> {
 
   bool key(string_t& value) override {
     if (state_ == State::kTop) {
-      RESEDA_REQUIRE(names_.insert(value).second, Errc::kCheckpoint, file_, ": header has ", quoted(value), " twice");
+      RESEDA_REQUIRE(names_.insert(value).second, Errc::kCheckpoint, file_, ": header has ", quoted_name(value),
+                     " twice");
       key_ = std::move(value);
       state_ = State::kTopValue;
     } else if (state_ == State::kMetadata) {
       RESEDA_REQUIRE(out_.metadata.find(value) == out_.metadata.end(), Errc::kCheckpoint, file_, ": metadata has ",
-                     quoted(value), " twice");
+                     quoted_name(value), " twice");
       key_ = std::move(value);
       state_ = State::kMetadataValue;
     } else {
@@ -167,7 +160,7 @@ class HeaderHandler final : public nlohmann::json_sax<nlohmann::json> {
 
   void begin_field(const std::string& field) {
     const int bit = field == "dtype" ? 1 : field == "shape" ? 2 : field == "data_offsets" ? 4 : 0;
-    RESEDA_REQUIRE(bit != 0, Errc::kCheckpoint, where(), ": unknown field ", quoted(field));
+    RESEDA_REQUIRE(bit != 0, Errc::kCheckpoint, where(), ": unknown field ", quoted_name(field));
     RESEDA_REQUIRE((seen_ & bit) == 0, Errc::kCheckpoint, where(), ": ", field, " is there twice");
     seen_ |= bit;
     state_ = bit == 1 ? State::kDtype : bit == 2 ? State::kShapeValue : State::kOffsetsValue;
@@ -175,12 +168,13 @@ class HeaderHandler final : public nlohmann::json_sax<nlohmann::json> {
 
   bool unexpected(const char* what) const {
     if (state_ == State::kMetadataValue)
-      detail::raise(Errc::kCheckpoint, file_, ": metadata ", quoted(key_), " must be a string, found ", what);
+      detail::raise(Errc::kCheckpoint, file_, ": metadata ", quoted_name(key_), " must be a string, found ", what);
     detail::raise(Errc::kCheckpoint, where(), ": ", what, " is not allowed here");
   }
 
   std::string where() const {
-    return state_ == State::kStart || state_ == State::kTop ? file_ + ": header" : file_ + ": tensor " + quoted(key_);
+    return state_ == State::kStart || state_ == State::kTop ? file_ + ": header"
+                                                            : file_ + ": tensor " + quoted_name(key_);
   }
 
   SafetensorsHeader& out_;
@@ -200,7 +194,7 @@ std::uint64_t checked_bytes(const SafetensorsEntry& entry, const std::string& fi
     empty = empty || dim == 0;
     overflow = overflow || __builtin_mul_overflow(extent, std::max<std::int64_t>(dim, 1), &extent);
   }
-  RESEDA_REQUIRE(!overflow, Errc::kCheckpoint, file, ": tensor ", quoted(entry.name), ": shape is too large");
+  RESEDA_REQUIRE(!overflow, Errc::kCheckpoint, file, ": tensor ", quoted_name(entry.name), ": shape is too large");
   return empty ? 0 : static_cast<std::uint64_t>(extent);
 }
 
@@ -215,13 +209,13 @@ void check_layout(const SafetensorsHeader& header, std::uint64_t data_bytes, con
   for (const std::size_t i : order) {
     const SafetensorsEntry& entry = header.entries[i];
     RESEDA_REQUIRE(entry.begin <= entry.end && entry.end <= data_bytes, Errc::kCheckpoint, file, ": tensor ",
-                   quoted(entry.name), ": data_offsets [", entry.begin, ", ", entry.end, "] are outside the file's ",
-                   data_bytes, " bytes of data (a truncated file?)");
-    RESEDA_REQUIRE(entry.begin == covered, Errc::kCheckpoint, file, ": tensor ", quoted(entry.name),
+                   quoted_name(entry.name), ": data_offsets [", entry.begin, ", ", entry.end,
+                   "] are outside the file's ", data_bytes, " bytes of data (a truncated file?)");
+    RESEDA_REQUIRE(entry.begin == covered, Errc::kCheckpoint, file, ": tensor ", quoted_name(entry.name),
                    ": data starts at ", entry.begin, ", expected ", covered,
                    " (tensors must follow each other without gap or overlap)");
     const std::uint64_t needed = checked_bytes(entry, file);
-    RESEDA_REQUIRE(entry.end - entry.begin == needed, Errc::kCheckpoint, file, ": tensor ", quoted(entry.name),
+    RESEDA_REQUIRE(entry.end - entry.begin == needed, Errc::kCheckpoint, file, ": tensor ", quoted_name(entry.name),
                    ": shape and dtype need ", needed, " bytes, data_offsets give ", entry.end - entry.begin);
     covered = entry.end;
   }
@@ -241,6 +235,13 @@ std::optional<std::string_view> safetensors_dtype_name(c10::ScalarType dtype) {
   for (const Dtype& known : kDtypes)
     if (known.second == dtype) return known.first;
   return std::nullopt;
+}
+
+std::string quoted_name(std::string_view name) {
+  constexpr std::size_t kLongest = 80;
+  std::string text = "'";
+  for (const char c : name.substr(0, kLongest)) text += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  return text + (name.size() > kLongest ? "...'" : "'");
 }
 
 SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, const std::string& name) {

@@ -46,4 +46,8 @@ std::optional<c10::ScalarType> safetensors_dtype(std::string_view name);
 /// The safetensors name of a type; nothing when the format has none.
 std::optional<std::string_view> safetensors_dtype_name(c10::ScalarType dtype);
 
+/// A name from an untrusted file, in quotes, fit for one line of a message: control characters become '?', at most 80
+/// bytes.
+std::string quoted_name(std::string_view name);
+
 }  // namespace reseda::io

@@ -1,0 +1,195 @@
+#include "io/audio/audio_writer.hpp"
+
+#include <ATen/ATen.h>
+#include <sndfile.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "io/audio/ogg_pages.hpp"
+#include "io/audio/sound_file.hpp"
+#include "io/audio/spool.hpp"
+#include "io/audio/tags.hpp"
+#include "io/checkpoint/staged_file.hpp"
+#include "modules/core/error.hpp"
+
+namespace reseda::io {
+namespace {
+
+constexpr std::int64_t kBlockFrames = 1 << 16;
+constexpr std::int64_t kLargestSampleBytes = 8;
+constexpr std::uint32_t kOggSerial = 0x52455345;
+
+/// Where bytes go until commit(): a staged file, or a spool for standard output.
+struct Target {
+  std::optional<StagedFile> staged;
+  detail::Descriptor spool;
+
+  int descriptor() const { return staged ? staged->descriptor() : spool.value(); }
+  void open(const std::filesystem::path& path, bool piped) {
+    if (piped)
+      spool = detail::open_spool();
+    else
+      staged.emplace(path);
+  }
+};
+
+}  // namespace
+
+struct AudioWriter::State {
+  std::filesystem::path path;
+  std::string name;
+  bool piped;
+  AudioFormat format;
+  AudioWriterOptions options;
+  std::unique_ptr<Target> target = std::make_unique<Target>();
+  std::unique_ptr<detail::VirtualFile> bytes;
+  detail::SoundFile file;
+  std::int64_t frames = 0, clipped = 0;
+  std::vector<float> interleaved;
+
+  void open();
+  void make_room(std::int64_t frames_to_come);
+  void move_to_rf64();
+  void write_block(const at::Tensor& samples);
+  void close();
+  void require_written(bool written) const;
+};
+
+void AudioWriter::State::require_written(bool written) const {
+  RESEDA_REQUIRE(bytes->system_error() == 0, Errc::kOutput, name,
+                 ": cannot write: ", std::strerror(bytes->system_error()));
+  RESEDA_REQUIRE(written, Errc::kOutput, name, ": cannot write ", encoding_name(format.encoding), ": ",
+                 sf_strerror(file.get()));
+}
+
+void AudioWriter::State::open() {
+  RESEDA_REQUIRE(can_write(format), Errc::kOutput, name, ": cannot write ", encoding_name(format.encoding), " with ",
+                 format.channels, " channels at ", format.sample_rate_hz, " Hz");
+  target->open(path, piped);
+  bytes = std::make_unique<detail::VirtualFile>(target->descriptor());
+  SF_INFO info{};
+  info.format = format.encoding;
+  info.channels = static_cast<int>(format.channels);
+  info.samplerate = static_cast<int>(format.sample_rate_hz);
+  file = bytes->open(SFM_WRITE, info);
+  require_written(file != nullptr);
+  sf_command(file.get(), SFC_SET_CLIPPING, nullptr, SF_TRUE);
+  // The PEAK chunk carries the time of day.
+  sf_command(file.get(), SFC_SET_ADD_PEAK_CHUNK, nullptr, SF_FALSE);
+  detail::write_tags(file.get(), format, options.provenance);
+}
+
+void AudioWriter::State::make_room(std::int64_t frames_to_come) {
+  const int container = format.encoding & SF_FORMAT_TYPEMASK;
+  const bool wav = container == SF_FORMAT_WAV || container == SF_FORMAT_WAVEX;
+  if (!wav && container != SF_FORMAT_AIFF && container != SF_FORMAT_AU) return;
+  struct stat status {};
+  const std::int64_t size = ::fstat(target->descriptor(), &status) == 0 ? status.st_size : 0;
+  if (size + frames_to_come * format.channels * kLargestSampleBytes <= options.riff_limit_bytes) return;
+  RESEDA_REQUIRE(wav, Errc::kOutput, name, ": ", encoding_name(format.encoding),
+                 " cannot hold more than 4 GiB; choose wav, w64, caf or flac");
+  move_to_rf64();
+}
+
+/// Ends the WAV file so far, and goes on in an RF64 file that starts with the same samples.
+void AudioWriter::State::move_to_rf64() {
+  close();
+  const std::unique_ptr<Target> old = std::exchange(target, std::make_unique<Target>());
+  format.encoding = SF_FORMAT_RF64 | (format.encoding & SF_FORMAT_SUBMASK);
+  open();
+  detail::VirtualFile old_bytes(old->descriptor());
+  SF_INFO info{};
+  const detail::SoundFile source = old_bytes.open(SFM_READ, info);
+  RESEDA_REQUIRE(source != nullptr, Errc::kOutput, name, ": cannot read back: ", sf_strerror(nullptr));
+  std::vector<int> samples(static_cast<std::size_t>(kBlockFrames * format.channels));
+  std::int64_t copied = 0;
+  while (copied < frames) {
+    const bool floats = stores_float(format.encoding);
+    auto* reals = reinterpret_cast<float*>(samples.data());
+    const sf_count_t got = floats ? sf_readf_float(source.get(), reals, kBlockFrames)
+                                  : sf_readf_int(source.get(), samples.data(), kBlockFrames);
+    RESEDA_REQUIRE(got > 0, Errc::kOutput, name, ": cannot read back what was written");
+    require_written(
+        (floats ? sf_writef_float(file.get(), reals, got) : sf_writef_int(file.get(), samples.data(), got)) == got);
+    copied += got;
+  }
+}
+
+void AudioWriter::State::write_block(const at::Tensor& samples) {
+  const std::int64_t count = samples.size(1), channels = format.channels;
+  interleaved.resize(static_cast<std::size_t>(count * channels));
+  at::from_blob(interleaved.data(), {count, channels}, at::kFloat).copy_(samples.t());
+  const bool floats = stores_float(format.encoding);
+  for (std::int64_t i = 0; i < count * channels; ++i) {
+    float& value = interleaved[static_cast<std::size_t>(i)];
+    RESEDA_REQUIRE(std::isfinite(value), Errc::kNumeric, name, ": sample to write is ",
+                   std::isnan(value) ? "NaN" : "infinite", " at frame ", frames + i / channels, ", channel ",
+                   i % channels);
+    if (floats || std::abs(value) <= 1.0F) continue;
+    value = std::copysign(1.0F, value);
+    ++clipped;
+  }
+  require_written(sf_writef_float(file.get(), interleaved.data(), count) == count);
+  frames += count;
+}
+
+void AudioWriter::State::close() {
+  const int failed = sf_close(file.release());
+  require_written(failed == 0);
+}
+
+AudioWriter::AudioWriter(const std::filesystem::path& path, const AudioFormat& format, AudioWriterOptions options)
+    : state_(std::make_unique<State>()) {
+  state_->path = path;
+  state_->piped = path == "-";
+  state_->name = state_->piped ? "standard output" : path.string();
+  state_->format = state_->piped ? fit_format(format, "standard_output.wav") : format;
+  state_->options = std::move(options);
+  state_->open();
+}
+
+AudioWriter::~AudioWriter() = default;
+AudioWriter::AudioWriter(AudioWriter&&) noexcept = default;
+AudioWriter& AudioWriter::operator=(AudioWriter&&) noexcept = default;
+
+const AudioFormat& AudioWriter::format() const { return state_->format; }
+std::int64_t AudioWriter::frames() const { return state_->frames; }
+std::int64_t AudioWriter::clipped_count() const { return state_->clipped; }
+
+void AudioWriter::write(const at::Tensor& samples) {
+  RESEDA_INVARIANT(state_->file != nullptr);
+  RESEDA_INVARIANT(samples.dim() == 2 && samples.size(0) == state_->format.channels);
+  RESEDA_INVARIANT(samples.scalar_type() == at::kFloat && samples.is_cpu());
+  for (std::int64_t at = 0; at < samples.size(1); at += kBlockFrames) {
+    const std::int64_t count = std::min(kBlockFrames, samples.size(1) - at);
+    state_->make_room(count);
+    state_->write_block(samples.narrow(1, at, count));
+  }
+}
+
+void AudioWriter::commit() {
+  State& state = *state_;
+  RESEDA_INVARIANT(state.file != nullptr);
+  state.close();
+  if ((state.format.encoding & SF_FORMAT_TYPEMASK) == SF_FORMAT_OGG)
+    RESEDA_REQUIRE(detail::set_ogg_serial(state.target->descriptor(), kOggSerial), Errc::kOutput, state.name,
+                   ": cannot write: the Ogg pages cannot be numbered");
+  if (state.piped)
+    detail::copy_to_standard_output(state.target->descriptor());
+  else
+    state.target->staged->commit();
+}
+
+void write_audio(const std::filesystem::path& path, const at::Tensor& samples, const AudioFormat& format) {
+  AudioWriter writer(path, format);
+  writer.write(samples);
+  writer.commit();
+}
+
+}  // namespace reseda::io
