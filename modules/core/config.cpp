@@ -9,27 +9,21 @@
 namespace reseda {
 namespace {
 
-std::string quote_json(const std::string& text) {
-  std::string out = "\"";
-  for (const char ch : text) {
-    const auto c = static_cast<unsigned char>(ch);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += ch;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c < 0x20) {
-      static constexpr char kHex[] = "0123456789abcdef";
-      out += "\\u00";
-      out += kHex[c >> 4];
-      out += kHex[c & 15];
-    } else {
-      out += ch;
-    }
-  }
-  return out + '"';
+/// Length of the UTF-8 sequence at the front of `text`, 0 if there is none (overlong forms and surrogates included).
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char c = byte(0);
+  const std::size_t length = c < 0x80                ? 1
+                             : c >= 0xC2 && c < 0xE0 ? 2
+                             : c >= 0xE0 && c < 0xF0 ? 3
+                             : c >= 0xF0 && c < 0xF5 ? 4
+                                                     : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  const bool overlong = (c == 0xE0 && byte(1) < 0xA0) || (c == 0xF0 && byte(1) < 0x90);
+  const bool outside = (c == 0xED && byte(1) >= 0xA0) || (c == 0xF4 && byte(1) >= 0x90);
+  return overlong || outside ? 0 : length;
 }
 
 bool parse_number(std::string_view text, double& value) {
@@ -38,30 +32,43 @@ bool parse_number(std::string_view text, double& value) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-bool is_json_literal(const std::string& text) {
+/// -?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)?, and finite as a double.
+bool is_json_number(std::string_view text) {
   double value = 0;
-  return text == "true" || text == "false" || (parse_number(text, value) && std::isfinite(value));
+  if (!parse_number(text, value) || !std::isfinite(value) || text.front() == '+') return false;
+  if (text.front() == '-') text.remove_prefix(1);
+  const std::size_t whole = std::min(text.find_first_of(".eE"), text.size());
+  if (whole == 0 || (whole > 1 && text.front() == '0')) return false;
+  return whole == text.size() || text[whole] != '.' ||
+         (whole + 1 < text.size() && text[whole + 1] >= '0' && text[whole + 1] <= '9');
 }
+
+bool is_json_literal(const std::string& text) { return text == "true" || text == "false" || is_json_number(text); }
 
 /// Whether plain YAML would read the text as something other than this string.
 bool needs_yaml_quotes(const std::string& text) {
-  if (text.empty() || text == "null" || text == "~") return true;
-  if (std::string_view("-?:,[]{}#&*!|>'\"%@` ").find(text.front()) != std::string_view::npos && !is_json_literal(text))
+  if (text.empty() || text == "null" || text == "Null" || text == "NULL" || text == "~" || text == "...") return true;
+  if (std::string_view("-?:,[]{}#&*!|>'\"%@`< ").find(text.front()) != std::string_view::npos && !is_json_number(text))
     return true;
+  for (const char c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return true;
   return text.find(": ") != std::string::npos || text.find(" #") != std::string::npos || text.back() == ':' ||
-         text.back() == ' ' || text.find_first_of("\n\t") != std::string::npos;
+         text.back() == ' ';
 }
 
 void write_yaml(const ConfigNode& node, int depth, std::string& out) {
   const std::string pad(static_cast<std::size_t>(depth) * 2, ' ');
   for (std::size_t i = 0; i < node.keys().size(); ++i) {
     const ConfigNode& child = node.items()[i];
-    out.append(pad).append(node.keys()[i]).append(":");
+    const std::string& key = node.keys()[i];
+    out.append(pad).append(needs_yaml_quotes(key) ? json_quoted(key) : key).append(":");
     if (child.kind() == ConfigNode::Kind::kMap && !child.keys().empty()) {
       out += "\n";
       write_yaml(child, depth + 1, out);
     } else if (child.kind() == ConfigNode::Kind::kScalar) {
-      out.append(" ").append(needs_yaml_quotes(child.scalar()) ? quote_json(child.scalar()) : child.scalar()).append("\n");
+      out.append(" ")
+          .append(needs_yaml_quotes(child.scalar()) ? json_quoted(child.scalar()) : child.scalar())
+          .append("\n");
     } else {
       out.append(" ").append(child.to_json()).append("\n");
     }
@@ -110,7 +117,18 @@ void ConfigNode::merge(const ConfigNode& over) {
   }
 }
 
-void ConfigNode::set(const std::string& dotted_path, const std::string& value) {
+void ConfigNode::merge_component(const ConfigNode& over) {
+  const ConfigNode* new_name = over.find("name");
+  const ConfigNode* old_name = find("name");
+  const bool renamed = new_name != nullptr && old_name != nullptr && new_name->scalar_ != old_name->scalar_;
+  if (over.kind_ == Kind::kMap && kind_ == Kind::kMap && !renamed) {
+    for (std::size_t i = 0; i < over.keys_.size(); ++i) (*this)[over.keys_[i]].merge_component(over.items_[i]);
+  } else if (!over.is_null()) {
+    *this = over;
+  }
+}
+
+void ConfigNode::set(const std::string& dotted_path, ConfigNode value) {
   ConfigNode* node = this;
   std::size_t start = 0;
   while (true) {
@@ -118,24 +136,25 @@ void ConfigNode::set(const std::string& dotted_path, const std::string& value) {
     const std::string key = dotted_path.substr(start, dot - start);
     RESEDA_REQUIRE(!key.empty(), Errc::kUsage, "--set: '", dotted_path, "' is not a path like sampler.steps");
     RESEDA_REQUIRE(node->kind_ == Kind::kNull || node->kind_ == Kind::kMap, Errc::kUsage, "--set: '",
-                   dotted_path.substr(0, start), "' is a value, it has no key '", key, "'");
+                   dotted_path.substr(0, start == 0 ? 0 : start - 1), "' is a value, it has no key '", key, "'");
     node = &(*node)[key];
     if (dot == std::string::npos) break;
     start = dot + 1;
   }
+  *node = std::move(value);
+}
+
+void ConfigNode::set(const std::string& dotted_path, const std::string& value) {
   std::string_view text = trimmed(value);
-  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') {
-    ConfigNode items = list();
-    text = trimmed(text.substr(1, text.size() - 2));
-    while (!text.empty()) {
-      const std::size_t comma = std::min(text.find(','), text.size());
-      items.append(ConfigNode(unquoted(trimmed(text.substr(0, comma)))));
-      text.remove_prefix(std::min(comma + 1, text.size()));
-    }
-    *node = std::move(items);
-  } else {
-    *node = ConfigNode(unquoted(text));
+  if (text.size() < 2 || text.front() != '[' || text.back() != ']') return set(dotted_path, ConfigNode(unquoted(text)));
+  ConfigNode items = list();
+  text = trimmed(text.substr(1, text.size() - 2));
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    items.append(ConfigNode(unquoted(trimmed(text.substr(0, comma)))));
+    text.remove_prefix(std::min(comma + 1, text.size()));
   }
+  set(dotted_path, std::move(items));
 }
 
 std::string ConfigNode::to_json(int indent) const {
@@ -147,8 +166,10 @@ std::string ConfigNode::to_json(int indent) const {
       const std::string last =
           indent < 0 ? std::string() : "\n" + std::string(static_cast<std::size_t>(indent * depth), ' ');
       switch (node.kind()) {
-        case Kind::kNull: return "null";
-        case Kind::kScalar: return is_json_literal(node.scalar()) ? node.scalar() : quote_json(node.scalar());
+        case Kind::kNull:
+          return "null";
+        case Kind::kScalar:
+          return is_json_literal(node.scalar()) ? node.scalar() : json_quoted(node.scalar());
         case Kind::kList: {
           std::string out = "[";
           for (std::size_t i = 0; i < node.items_.size(); ++i)
@@ -159,7 +180,7 @@ std::string ConfigNode::to_json(int indent) const {
           std::string out = "{";
           for (std::size_t i = 0; i < node.items_.size(); ++i)
             out += (i ? "," : "") + (i && indent < 0 ? std::string(" ") : std::string()) + newline +
-                   quote_json(node.keys_[i]) + ": " + (*this)(node.items_[i], depth + 1);
+                   json_quoted(node.keys_[i]) + ": " + (*this)(node.items_[i], depth + 1);
           return out + (node.items_.empty() ? "" : last) + "}";
         }
       }
@@ -190,12 +211,38 @@ std::string nearest_name(const std::string& name, const std::vector<std::string>
         row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
       }
     }
-    if (row.back() < best_distance) {
+    // A suggestion must share at least one letter with what was typed.
+    if (row.back() < best_distance && row.back() < std::max(name.size(), candidate.size())) {
       best_distance = row.back();
       best = candidate;
     }
   }
   return best;
+}
+
+std::string json_quoted(std::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const char ch = text.front();
+    const auto c = static_cast<unsigned char>(ch);
+    const std::size_t length = utf8_length(text);
+    if (ch == '"' || ch == '\\') {
+      out.append("\\").append(1, ch);
+    } else if (ch == '\n') {
+      out += "\\n";
+    } else if (ch == '\t') {
+      out += "\\t";
+    } else if (c < 0x20 || c == 0x7F) {
+      static constexpr char kHex[] = "0123456789abcdef";
+      out.append("\\u00").append(1, kHex[c >> 4]).append(1, kHex[c & 15]);
+    } else if (length == 0) {
+      out += "\\ufffd";
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out + '"';
 }
 
 std::string number_text(double value) {
@@ -207,15 +254,18 @@ std::string number_text(double value) {
 namespace detail {
 namespace {
 const std::string& require_scalar(const ConfigNode& node, const std::string& path, const char* expected) {
-  RESEDA_REQUIRE(node.kind() == ConfigNode::Kind::kScalar, Errc::kUsage, "config: ", path, " must be ", expected, ", not ",
-                 node.kind() == ConfigNode::Kind::kMap ? "a group of keys" : "a list");
+  RESEDA_REQUIRE(node.kind() == ConfigNode::Kind::kScalar, Errc::kUsage, "config: ", path, " must be ", expected,
+                 ", not ", node.kind() == ConfigNode::Kind::kMap ? "a group of keys" : "a list", place_of(node));
   return node.scalar();
 }
 }  // namespace
 
+std::string place_of(const ConfigNode& node) { return node.where().empty() ? "" : " (" + node.where() + ")"; }
+
 void read_scalar(const ConfigNode& node, const std::string& path, bool& out) {
   const std::string& text = require_scalar(node, path, "true or false");
-  RESEDA_REQUIRE(text == "true" || text == "false", Errc::kUsage, "config: ", path, " must be true or false, got '", text, "'");
+  RESEDA_REQUIRE(text == "true" || text == "false", Errc::kUsage, "config: ", path, " must be true or false, got '",
+                 text, "'", place_of(node));
   out = text == "true";
 }
 
@@ -223,13 +273,13 @@ void read_scalar(const ConfigNode& node, const std::string& path, std::int64_t& 
   const std::string& text = require_scalar(node, path, "a whole number");
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   RESEDA_REQUIRE(error == std::errc() && end == text.data() + text.size(), Errc::kUsage, "config: ", path,
-                 " must be a whole number, got '", text, "'");
+                 " must be a whole number, got '", text, "'", place_of(node));
 }
 
 void read_scalar(const ConfigNode& node, const std::string& path, double& out) {
   const std::string& text = require_scalar(node, path, "a number");
   RESEDA_REQUIRE(parse_number(text, out) && std::isfinite(out), Errc::kUsage, "config: ", path,
-                 " must be a finite number, got '", text, "'");
+                 " must be a finite number, got '", text, "'", place_of(node));
 }
 
 void read_scalar(const ConfigNode& node, const std::string& path, std::string& out) {
@@ -244,11 +294,12 @@ std::string scalar_text(const std::string& value) { return value; }
 void check_keys(const ConfigNode& node, const std::string& path, const std::vector<std::string>& known) {
   if (node.is_null()) return;
   RESEDA_REQUIRE(node.kind() == ConfigNode::Kind::kMap, Errc::kUsage, "config: ", path.empty() ? "the file" : path,
-                 " must be a group of keys");
-  for (const std::string& key : node.keys()) {
+                 " must be a group of keys", place_of(node));
+  for (std::size_t i = 0; i < node.keys().size(); ++i) {
+    const std::string& key = node.keys()[i];
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const std::string near = nearest_name(key, known);
-    raise(Errc::kUsage, "config: unknown key '", join_path(path, key), "'",
+    raise(Errc::kUsage, "config: unknown key '", join_path(path, key), "'", place_of(node.items()[i]),
           near.empty() ? std::string() : "; did you mean '" + join_path(path, near) + "'?");
   }
 }

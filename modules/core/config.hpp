@@ -36,22 +36,33 @@ class ConfigNode {
 
   /// Lays `over` on top: maps merge key by key, everything else is replaced.
   void merge(const ConfigNode& over);
+  /// The same for a component {name: x, ...}: here and below, a map whose "name" differs replaces the old one whole, so
+  /// that a component does not inherit another one's keys.
+  void merge_component(const ConfigNode& over);
   /// Sets "a.b.c" to a value in YAML flow form: a scalar or a list "[1, 2]". @throws Error{kUsage} on a bad path.
   void set(const std::string& dotted_path, const std::string& value);
+  void set(const std::string& dotted_path, ConfigNode value);
 
   std::string to_json(int indent = -1) const;
   std::string to_yaml() const;
 
+  /// Where the node was read, e.g. "speech.yaml:12"; "" when unknown. Messages name it.
+  const std::string& where() const { return where_; }
+  void set_where(std::string where) { where_ = std::move(where); }
+
  private:
   explicit ConfigNode(Kind kind) : kind_(kind) {}
   Kind kind_ = Kind::kNull;
-  std::string scalar_;
+  std::string scalar_, where_;
   std::vector<std::string> keys_;
   std::vector<ConfigNode> items_;
 };
 
 /// The nearest of the candidates by edit distance, or "" when none is close.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);
+
+/// The text as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD.
+std::string json_quoted(std::string_view text);
 
 /// Text of a number that reads back to the same double.
 std::string number_text(double value);
@@ -61,6 +72,7 @@ void read_scalar(const ConfigNode& node, const std::string& path, bool& out);
 void read_scalar(const ConfigNode& node, const std::string& path, std::int64_t& out);
 void read_scalar(const ConfigNode& node, const std::string& path, double& out);
 void read_scalar(const ConfigNode& node, const std::string& path, std::string& out);
+std::string place_of(const ConfigNode& node);  // " (file:line)" or ""
 std::string scalar_text(bool value);
 std::string scalar_text(std::int64_t value);
 std::string scalar_text(double value);
@@ -100,14 +112,15 @@ class ConfigReader {
   template <class T>
   static void read(const ConfigNode& node, const std::string& path, T& value) {
     if constexpr (std::is_same_v<T, ConfigNode>) {
-      value.merge(node);
+      value.merge_component(node);
     } else if constexpr (detail::HasFields<T>) {
       ConfigReader reader(node, path);
       value.fields(reader);
       detail::check_keys(node, path, reader.known_);
       if constexpr (requires { value.validate(); }) value.validate();
     } else if constexpr (detail::is_vector<T>::value) {
-      RESEDA_REQUIRE(node.kind() == ConfigNode::Kind::kList, Errc::kUsage, "config: ", path, " must be a list like [1, 2]");
+      RESEDA_REQUIRE(node.kind() == ConfigNode::Kind::kList, Errc::kUsage, "config: ", path,
+                     " must be a list like [1, 2]", detail::place_of(node));
       T items;
       for (const ConfigNode& item : node.items()) {
         typename T::value_type element{};

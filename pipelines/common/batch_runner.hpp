@@ -26,7 +26,8 @@ struct BatchItem {
 /// What an item may use while it is computed.
 struct ItemContext {
   const BatchItem& item;
-  /// Report steps here; false asks the job to stop: throw Error{kInterrupted} at the next safe point (report_progress does).
+  /// Report steps here; false asks the job to stop: throw Error{kInterrupted} at the next safe point (report_progress
+  /// does).
   ProgressSink progress;
   /// Reports and throws Error{kInterrupted} when the run is being stopped.
   void report(std::int64_t done, std::int64_t total, const std::string& note = "") const;
@@ -38,8 +39,8 @@ class ItemJob {
   virtual ~ItemJob() = default;
   /// On the calling thread of run_batch.
   virtual void compute(ItemContext& context) = 0;
-  /// On the write-behind thread: writes BatchItem::staged, an empty file, in place. It is synced, hashed, entered in the
-  /// ledger and renamed afterwards, or removed if this throws.
+  /// On the write-behind thread: writes BatchItem::staged, an empty file, in place. It is synced, hashed, entered in
+  /// the ledger and renamed afterwards, or removed if this throws.
   virtual void save() = 0;
   /// Shown by --json and kept in the ledger, e.g. {seconds_of_audio: 12.3}. Called after save().
   virtual ConfigNode facts() const { return ConfigNode::map(); }
@@ -54,13 +55,13 @@ struct BatchOptions {
   std::vector<std::string> inputs;  ///< files, folders, globs, @lists or "-"
   std::string output;               ///< -o: a file for one file, else a folder; "" or "-" with input "-"
   bool recursive = false, overwrite = false, force = false, fail_fast = false, json = false, dry_run = false;
-  std::string suffix;               ///< put before the output's extension
-  std::string shard;                ///< "i/n" or "auto"; "" for the whole
+  std::string suffix;  ///< put before the output's extension
+  std::string shard;   ///< "i/n" or "auto"; "" for the whole
   ProgressStyle progress = ProgressStyle::kAuto;
   std::vector<std::string> extensions;  ///< what folders are searched for, lower case with dot, e.g. ".wav"
   std::string output_extension;         ///< with dot; "" keeps the input's
-  ConfigNode config;                ///< everything that decides the output's bytes: config, seed, precision
-  std::string model_sha256;         ///< of the weights; "" for none
+  ConfigNode config;                    ///< everything that decides the output's bytes: config, seed, precision
+  std::string model_sha256;             ///< of the weights; "" for none
 };
 
 /// INPUT..., -o, -r, --suffix, --overwrite, --force, --shard, --fail-fast, --json, --dry-run, --progress.

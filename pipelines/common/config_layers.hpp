@@ -13,8 +13,8 @@ namespace reseda::app {
 /// --config FILE|NAME (repeatable), --set KEY=VALUE (repeatable), --print-config.
 FlagTable config_flags();
 
-/// The file of a shipped config, e.g. "speech/reseda-16k": below $RESEDA_CONFIGS, else ../share/reseda/configs beside the
-/// program, else configs/ of the source tree it was built from. @throws Error{kUsage} with the nearest name
+/// The file of a shipped config, e.g. "speech/reseda-16k": below $RESEDA_CONFIGS, else ../share/reseda/configs beside
+/// the program, else configs/ of the source tree it was built from. @throws Error{kUsage} with the nearest name
 std::filesystem::path find_config(const std::string& name);
 
 /// Lays `over` on `base`: maps merge key by key, everything else is replaced. At and below the paths in `components`
@@ -69,7 +69,8 @@ class ConfigLayers {
   std::vector<ConfigNode> layers_;
 };
 
-/// With --print-config: prints the effective config as YAML that --config reads back, and returns true (the verb is done).
+/// With --print-config: prints the effective config as YAML that --config reads back, and returns true (the verb is
+/// done).
 bool printed_config(const Flags& flags, const ConfigNode& effective);
 
 }  // namespace reseda::app

@@ -16,26 +16,27 @@ enum class ValueHint { kNone, kFile, kFolder };
 
 /// One option or positional argument: the single source of its parsing, help, JSON description and completion.
 struct Flag {
-  std::string name = "";              ///< without dashes, e.g. "output"; of a positional: its word in the help
-  char letter = 0;                    ///< short form, 0 for none
+  std::string name = "";  ///< without dashes, e.g. "output"; of a positional: its word in the help
+  char letter = 0;        ///< short form, 0 for none
   FlagType type = FlagType::kText;
-  std::string value = "";             ///< default as text, "" for none
-  std::string word = "";              ///< what stands for the value in the help; by default from the type
-  std::string help = "";              ///< one sentence, without a full stop
-  std::string group = "Options";      ///< heading in the help
-  std::vector<std::string> choices = {};  ///< allowed values; empty for any
+  std::string value = "";                       ///< default as text, "" for none
+  std::string word = "";                        ///< what stands for the value in the help; by default from the type
+  std::string help = "";                        ///< one sentence, without a full stop
+  std::string group = "Options";                ///< heading in the help
+  std::vector<std::string> choices = {};        ///< allowed values; empty for any
   std::optional<double> least = {}, most = {};  ///< allowed range of a number
   ValueHint hint = ValueHint::kNone;
   bool required = false;
-  bool repeatable = false;            ///< may be given several times; a positional takes any number of words
+  bool repeatable = false;  ///< may be given several times; a positional takes any number of words
   bool positional = false;
-  bool hidden = false;                ///< accepted, but in no help or completion
+  bool hidden = false;  ///< accepted, but in no help or completion
 };
 
 /// The flags of one verb, in the order in which the help shows them.
 class FlagTable {
  public:
-  /// @throws Error{kInternal} if the name or letter is taken, or a positional follows one that takes any number of words
+  /// @throws Error{kInternal} if the name or letter is taken, or a positional follows one that takes any number of
+  /// words
   FlagTable& add(Flag flag);
   FlagTable& add(const FlagTable& others);
   const std::vector<Flag>& flags() const { return flags_; }
@@ -51,8 +52,8 @@ class Flags {
  public:
   explicit Flags(const FlagTable& table);
 
-  bool given(const std::string& name) const;       ///< whether it was on the command line
-  bool on(const std::string& name) const;          ///< of a switch
+  bool given(const std::string& name) const;          ///< whether it was on the command line
+  bool on(const std::string& name) const;             ///< of a switch
   std::int64_t count(const std::string& name) const;  ///< how often it was given
   const std::string& text(const std::string& name) const;
   std::int64_t integer(const std::string& name) const;
@@ -75,7 +76,8 @@ class Flags {
 
 /// Parses the words after the program's and verb's name. Accepts --key value, --key=value, -k value, -kvalue, joined
 /// switches (-rv) and "--" before words that start with a dash; a lone "-" is a positional.
-/// @throws Error{kUsage} on an unknown flag (naming the nearest), a missing or bad value, a flag given twice, or missing
+/// @throws Error{kUsage} on an unknown flag (naming the nearest), a missing or bad value, a flag given twice, or
+/// missing
 ///         or surplus positionals
 Flags parse_flags(const FlagTable& table, const std::vector<std::string>& words);
 

@@ -9,6 +9,7 @@
 
 #include "modules/core/device.hpp"
 #include "pipelines/common/flags.hpp"
+#include "pipelines/common/signals.hpp"
 
 namespace reseda::app {
 
@@ -29,16 +30,11 @@ struct ProgramInfo {
 
 /// The whole main() of a program. Every verb also gets --help, --help-json, --version, --completion SHELL, -q/--quiet,
 /// -v/--verbose and --log-level. Exceptions become one line on stderr, "reseda-speech: input: a.wav: ...", and the exit
-/// code of their Errc: c10::Error without its trace, bad_alloc as kDevice, anything else as kInternal. The first SIGINT or
-/// SIGTERM sets stop_requested() and the program should end with 130; the second ends it at once. SIGPIPE is ignored;
-/// standard output that cannot be written is kOutput.
+/// code of their Errc: c10::Error without its trace, bad_alloc as kDevice, anything else as kInternal. The first SIGINT
+/// or SIGTERM sets stop_requested() and the program should end with 130; the second ends it at once. SIGPIPE is
+/// ignored; standard output that cannot be written is kOutput.
 /// @return the exit code
 int run_program(int argc, char** argv, const ProgramInfo& program);
-
-/// Whether SIGINT or SIGTERM arrived: finish or discard the current piece of work, then return kInterrupted.
-bool stop_requested();
-/// Throws Error{kInterrupted} if so.
-void throw_if_stopped();
 
 /// The version of reseda, e.g. "0.1.0".
 const char* version();
