@@ -18,6 +18,6 @@ namespace reseda::metrics {
 /// @throws Error{kInput} on unlike, empty or non-real signals, or a rate below 1
 /// Source: Gray and Markel 1976, "Distance measures for speech processing", Eq. (5) with p = 2; the floor is ours.
 double log_spectral_distance(const at::Tensor& reference, const at::Tensor& estimate, std::int64_t rate_hz,
-                             const FrameConfig& frames = {});
+                             const FrameConfig& config = {});
 
 }  // namespace reseda::metrics

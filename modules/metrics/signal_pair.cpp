@@ -20,14 +20,19 @@ SignalPair signal_pair(const at::Tensor& reference, const at::Tensor& estimate, 
   return {reference.detach().to(options).contiguous(), estimate.detach().to(options).contiguous()};
 }
 
-at::Tensor windowed_frames(const at::Tensor& signal, std::int64_t rate_hz, const FrameConfig& config) {
+WindowedFrames::WindowedFrames(const at::Tensor& signal, std::int64_t rate_hz, const FrameConfig& config) {
   RESEDA_REQUIRE(rate_hz >= 1, Errc::kInput, "sample rate must be positive, got ", rate_hz);
   const auto samples = [rate_hz](double seconds) {
     return std::max<std::int64_t>(1, std::llround(seconds * static_cast<double>(rate_hz)));
   };
   const std::int64_t frame = samples(config.frame_s), missing = frame - signal.size(0);
   const at::Tensor whole = missing > 0 ? at::constant_pad_nd(signal, {0, missing}) : signal;
-  return whole.unfold(0, frame, samples(config.hop_s)) * at::hann_window(frame, /*periodic=*/true, signal.options());
+  frames_ = whole.unfold(0, frame, samples(config.hop_s));
+  window_ = at::hann_window(frame, /*periodic=*/true, signal.options());
+}
+
+at::Tensor WindowedFrames::piece(std::int64_t first) const {
+  return frames_.narrow(0, first, std::min(kPiece, count() - first)) * window_;
 }
 
 }  // namespace reseda::metrics

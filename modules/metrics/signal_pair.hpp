@@ -21,10 +21,21 @@ struct FrameConfig {
   double frame_s = 0.032, hop_s = 0.008;
 };
 
-/// Hann-windowed frames x[m hop + n] w[n], w[n] = (1 - cos(2 pi n / N)) / 2. Frame and hop are the seconds of `config`
-/// rounded to samples. Only whole frames are taken; a signal shorter than one frame is filled with zeros to one.
-/// @param signal  [L] float64
-/// @return        [frames, N] float64
-at::Tensor windowed_frames(const at::Tensor& signal, std::int64_t rate_hz, const FrameConfig& config);
+/// Hann-windowed frames x[m hop + n] w[n], w[n] = (1 - cos(2 pi n / N)) / 2, handed out in pieces so that the memory of
+/// long signals stays bounded. Frame and hop are the seconds of the config rounded to samples. Only whole frames are
+/// taken; a signal shorter than one frame is filled with zeros to one.
+class WindowedFrames {
+ public:
+  /// @param signal  [L] float64, L >= 1
+  /// @throws Error{kInput} unless rate_hz >= 1
+  WindowedFrames(const at::Tensor& signal, std::int64_t rate_hz, const FrameConfig& config);
+  std::int64_t count() const { return frames_.size(0); }
+  static constexpr std::int64_t kPiece = 4096;  ///< most frames in a piece
+  /// Frames first .. min(first + kPiece, count()) - 1. @return [frames, N] float64
+  at::Tensor piece(std::int64_t first) const;
+
+ private:
+  at::Tensor frames_, window_;
+};
 
 }  // namespace reseda::metrics

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "modules/core/error.hpp"
 #include "modules/metrics/rational_resample.hpp"
@@ -16,35 +17,50 @@ namespace {
 constexpr std::int64_t kRate = 10000, kFrame = 256, kHop = 128, kFft = 512, kBands = 15, kRun = 30;
 constexpr double kLowestCentreHz = 150.0, kDynamicRangeDb = 40.0, kClipDb = 15.0;
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-constexpr std::int64_t kRunsAtOnce = 4096;  ///< bounds the memory of long files to some ten MB
+constexpr std::int64_t kAtOnce = 4096;  ///< frames or runs in one piece: bounds the memory of long files
 
 const auto kDouble = at::TensorOptions().dtype(at::kDouble);
 
 /// Hann window without its zero ends: w[n] = (1 - cos(2 pi (n + 1) / (N + 1))) / 2.
 at::Tensor frame_window() { return at::hann_window(kFrame + 2, /*periodic=*/false, kDouble).narrow(0, 1, kFrame); }
 
-/// Windowed frames [M, kFrame]; a frame that would end exactly with the signal is not taken.
+/// Frames [M, kFrame] without the window; a frame that would end exactly with the signal is not taken.
 at::Tensor frames_of(const at::Tensor& signal) {
-  const std::int64_t count = (signal.size(0) - kFrame + kHop - 1) / kHop;
   if (signal.size(0) <= kFrame) return at::zeros({0, kFrame}, kDouble);
-  return signal.unfold(0, kFrame, kHop).narrow(0, 0, count) * frame_window();
+  return signal.unfold(0, kFrame, kHop).narrow(0, 0, (signal.size(0) - kFrame + kHop - 1) / kHop);
 }
 
-at::Tensor overlap_add(const at::Tensor& frames) {
+/// Results of `compute` over pieces of the first axis, joined: long files never have all windowed frames in memory.
+template <class Compute>
+at::Tensor in_pieces(const at::Tensor& frames, Compute compute) {
+  std::vector<at::Tensor> results;
+  for (std::int64_t first = 0; first < frames.size(0); first += kAtOnce)
+    results.push_back(compute(frames.narrow(0, first, std::min(kAtOnce, frames.size(0) - first))));
+  return at::cat(results);
+}
+
+/// Windowed frames with the given numbers, overlapped and added at the usual hop.
+at::Tensor overlap_add(const at::Tensor& frames, const at::Tensor& kept) {
   static_assert(kFrame == 2 * kHop);
-  const at::Tensor halves = at::zeros({frames.size(0) + 1, kHop}, kDouble);
-  halves.narrow(0, 0, frames.size(0)) += frames.narrow(1, 0, kHop);
-  halves.narrow(0, 1, frames.size(0)) += frames.narrow(1, kHop, kHop);
+  const at::Tensor halves = at::zeros({kept.size(0) + 1, kHop}, kDouble), window = frame_window();
+  for (std::int64_t first = 0; first < kept.size(0); first += kAtOnce) {
+    const std::int64_t count = std::min(kAtOnce, kept.size(0) - first);
+    const at::Tensor piece = frames.index_select(0, kept.narrow(0, first, count)) * window;
+    halves.narrow(0, first, count) += piece.narrow(1, 0, kHop);
+    halves.narrow(0, first + 1, count) += piece.narrow(1, kHop, kHop);
+  }
   return halves.flatten();
 }
 
 /// Both signals without the frames in which the reference is silent.
 SignalPair speech_only(const SignalPair& pair) {
-  const at::Tensor reference = frames_of(pair.reference), estimate = frames_of(pair.estimate);
+  const at::Tensor reference = frames_of(pair.reference), estimate = frames_of(pair.estimate), window = frame_window();
   if (reference.size(0) == 0) return {reference.flatten(), estimate.flatten()};
-  const at::Tensor level = 20.0 * at::log10(at::linalg_vector_norm(reference, 2, {1}) + kEpsilon);
+  const at::Tensor level = in_pieces(reference, [&](const at::Tensor& frames) {
+    return 20.0 * at::log10(at::linalg_vector_norm(frames * window, 2, {1}) + kEpsilon);
+  });
   const at::Tensor kept = at::nonzero(level > level.max() - kDynamicRangeDb).flatten();
-  return {overlap_add(reference.index_select(0, kept)), overlap_add(estimate.index_select(0, kept))};
+  return {overlap_add(reference, kept), overlap_add(estimate, kept)};
 }
 
 /// 0/1 matrix [bins, kBands]: band j takes the bins from the one nearest to its lower edge up to, and without, the one
@@ -65,8 +81,13 @@ at::Tensor band_matrix() {
 at::Tensor envelopes(const at::Tensor& signal) {
   const at::Tensor frames = frames_of(signal);
   if (frames.size(0) == 0) return at::zeros({kBands, 0}, kDouble);
-  const at::Tensor spectrum = at::view_as_real(at::fft_rfft(frames, kFft, 1));
-  return at::matmul(spectrum.square().sum(-1), band_matrix()).sqrt().t();
+  const at::Tensor window = frame_window(), bands = band_matrix();
+  return in_pieces(frames,
+                   [&](const at::Tensor& piece) {
+                     const at::Tensor spectrum = at::view_as_real(at::fft_rfft(piece * window, kFft, 1));
+                     return at::matmul(spectrum.square().sum(-1), bands).sqrt();
+                   })
+      .t();
 }
 
 /// Zero mean and unit norm along one axis; what has no variation beyond rounding becomes zero.
@@ -103,8 +124,8 @@ double mean_over_runs(const SignalPair& pair, std::int64_t rate_hz, Score score)
   const at::Tensor x_runs = x.unfold(1, kRun, 1).transpose(0, 1), y_runs = y.unfold(1, kRun, 1).transpose(0, 1);
   const std::int64_t runs = x_runs.size(0);
   double sum = 0.0;
-  for (std::int64_t first = 0; first < runs; first += kRunsAtOnce) {
-    const std::int64_t count = std::min(kRunsAtOnce, runs - first);
+  for (std::int64_t first = 0; first < runs; first += kAtOnce) {
+    const std::int64_t count = std::min(kAtOnce, runs - first);
     sum += score(x_runs.narrow(0, first, count), y_runs.narrow(0, first, count));
   }
   return sum / static_cast<double>(runs);

@@ -15,10 +15,22 @@ constexpr std::int64_t kRate = 16000;
 
 TEST(WindowedFrames, HandValues) {
   // Frame of 4, hop of 2 at 1 kHz; Hann window 0, 1/2, 1, 1/2.
-  const at::Tensor frames = windowed_frames(at::arange(1, 8, at::kDouble), 1000, {.frame_s = 0.004, .hop_s = 0.002});
+  const at::Tensor frames =
+      WindowedFrames(at::arange(1, 8, at::kDouble), 1000, {.frame_s = 0.004, .hop_s = 0.002}).piece(0);
   EXPECT_TRUE(at::allclose(frames, at::tensor({0.0, 1.0, 3.0, 2.0, 0.0, 2.0, 5.0, 3.0}, at::kDouble).view({2, 4})));
-  const at::Tensor filled = windowed_frames(at::ones({3}, at::kDouble), 1000, {.frame_s = 0.004, .hop_s = 0.002});
+  const at::Tensor filled =
+      WindowedFrames(at::ones({3}, at::kDouble), 1000, {.frame_s = 0.004, .hop_s = 0.002}).piece(0);
   EXPECT_TRUE(at::allclose(filled, at::tensor({0.0, 0.5, 1.0, 0.0}, at::kDouble).view({1, 4})));
+}
+
+TEST(WindowedFrames, PiecesOfLongSignalsJoin) {
+  // 60 s: more frames than one piece. A constant error ratio and a constant gain must come out over all pieces.
+  const at::Tensor x = test::made_noise(60 * 8000, 3);
+  const WindowedFrames frames(x, 8000, {});
+  ASSERT_GT(frames.count(), WindowedFrames::kPiece);
+  EXPECT_EQ(frames.piece(WindowedFrames::kPiece).size(0), frames.count() - WindowedFrames::kPiece);
+  EXPECT_NEAR(segmental_snr(x, 0.9 * x, 8000), 20.0, 1e-9);
+  EXPECT_NEAR(log_spectral_distance(x, 10 * x, 8000), 20.0, 1e-3) << "a few bins lie under the floor";
 }
 
 TEST(LogSpectralDistance, GainIsTheDistance) {
