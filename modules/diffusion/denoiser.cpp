@@ -203,7 +203,9 @@ at::Tensor target_value(Target target, const at::Tensor& x0, const at::Tensor& e
 Estimates NetworkDenoiser::operator()(const at::Tensor& x, double t, const Condition& condition) const {
   const at::Tensor time =
       at::full({x.size(0)}, process_.network_time(t), at::TensorOptions().dtype(at::kFloat).device(x.device()));
-  return estimates_from(target_, call_(x, condition.y, time), x, condition.y, process_.at(t), process_.rate(t));
+  const bool needs_rates = target_ == Target::kVelocity || target_ == Target::kResNoise;
+  return estimates_from(target_, call_(x, condition.y, time), x, condition.y, process_.at(t),
+                        needs_rates ? process_.rate(t) : Rates{});
 }
 
 }  // namespace reseda::diffusion

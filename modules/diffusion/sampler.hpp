@@ -20,11 +20,13 @@ struct SampleContext {
   NoiseSource& noise;
   std::string item;      ///< stable id of the item; part of every draw's key
   ProgressSink on_step;  ///< may be empty; called after each step; false ends the run with Error{kInterrupted}
-  /// Called with (step, state) after each step where set; for recordings and tests.
+  /// Called with (step, state) after each step where set, step counted from 0; for recordings and tests.
   std::function<void(std::int64_t step, const at::Tensor& state)> trace;
 };
 
-/// Draws x0 given y along a process. Holds its config only; safe to share between threads.
+/// Draws x0 given y along a process. Holds its config only; safe to share between threads. It keeps gradients where the
+/// caller has them on. What it returns for an item of a batch depends on that item and its draws alone (BatchNoise
+/// gives each item its own), but for options that say otherwise.
 class Sampler {
  public:
   virtual ~Sampler() = default;
@@ -43,7 +45,8 @@ std::unique_ptr<Sampler> make_sampler(const ConfigNode& node, const std::string&
 
 /// Draws noise of the shape and type of `like` (float32 or complex64) and moves it to its device.
 at::Tensor draw_like(SampleContext& context, std::string_view stream, std::int64_t step, const at::Tensor& like);
-/// Reports step `done` of `total`, checks that the state is finite on the last one, and honours a request to stop.
+/// Reports step `done` of `total` (0 where it is not known yet), checks on the last one that the state is finite, and
+/// honours a request to stop. @throws Error{kNumeric}, Error{kInterrupted}
 void after_step(SampleContext& context, std::int64_t done, std::int64_t total, const at::Tensor& state);
 
 }  // namespace reseda::diffusion

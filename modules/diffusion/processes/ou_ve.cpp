@@ -18,12 +18,12 @@ struct OuVeConfig {
     v("t_end", t_end, "time at which sampling stops");
   }
   void validate() const {
-    RESEDA_REQUIRE(std::isfinite(theta) && theta > 0, Errc::kUsage, "ou_ve.theta must be > 0, got ", theta);
-    RESEDA_REQUIRE(std::isfinite(sigma_min) && sigma_min > 0, Errc::kUsage, "ou_ve.sigma_min must be > 0, got ",
+    RESEDA_REQUIRE(std::isfinite(theta) && theta > 0, Errc::kUsage, "process.theta must be > 0, got ", theta);
+    RESEDA_REQUIRE(std::isfinite(sigma_min) && sigma_min > 0, Errc::kUsage, "process.sigma_min must be > 0, got ",
                    sigma_min);
     RESEDA_REQUIRE(std::isfinite(sigma_max) && sigma_max > sigma_min, Errc::kUsage,
-                   "ou_ve.sigma_max must be > sigma_min, got ", sigma_max);
-    RESEDA_REQUIRE(t_end > 0 && t_end < 1, Errc::kUsage, "ou_ve.t_end must be in (0, 1), got ", t_end);
+                   "process.sigma_max must be > sigma_min, got ", sigma_max);
+    RESEDA_REQUIRE(t_end > 0 && t_end < 1, Errc::kUsage, "process.t_end must be in (0, 1), got ", t_end);
   }
 };
 
