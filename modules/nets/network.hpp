@@ -25,10 +25,17 @@ class Network : public torch::nn::Module {
   /// The frame or pixel multiple to which the last axis (and the one before) must be padded.
   virtual std::int64_t time_multiple() const { return 1; }
 
+  /// The type of the activations inside, float32 or bfloat16; weights, norms' statistics and the result stay float32.
+  void set_compute_type(at::ScalarType type) { compute_type_ = type; }
+  at::ScalarType compute_type() const { return compute_type_; }
+
   /// Parameters and buffers by their official names, in registration order.
   std::vector<StateDict::Entry> tensors() const;
   /// Copies weights in. @throws Error{kCheckpoint} with a load report unless every name and shape matches
   void load(const StateDict& weights);
+
+ private:
+  at::ScalarType compute_type_ = at::kFloat;
 };
 
 using NetworkEntry = Component<Network>;
