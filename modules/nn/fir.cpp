@@ -9,7 +9,7 @@ namespace {
 
 /// outer([1,3,3,1], [1,3,3,1]) * gain for each channel on its own, [C,1,4,4].
 at::Tensor kernel(const at::Tensor& x, double gain) {
-  const at::Tensor taps = at::tensor({1.0, 3.0, 3.0, 1.0}, x.options());
+  const at::Tensor taps = at::tensor({1.0F, 3.0F, 3.0F, 1.0F}).to(x.options());
   return (at::outer(taps, taps) * gain).expand({x.size(1), 1, 4, 4}).contiguous();
 }
 

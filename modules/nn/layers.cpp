@@ -42,8 +42,7 @@ at::Tensor Nin::forward(const at::Tensor& x) const {
 
 GroupNorm::GroupNorm(std::int64_t channels) : groups_(std::min<std::int64_t>(channels / 4, 32)) {
   RESEDA_REQUIRE(groups_ >= 1 && channels % groups_ == 0, Errc::kUsage, "a layer of ", channels,
-                 " channels cannot be normalised in ", groups_,
-                 " groups: channels must be a multiple of 4 below 128 and of 32 above");
+                 " channels cannot be normalised in ", groups_, " groups (a quarter of the channels, at most 32)");
   weight = register_parameter("weight", at::ones({channels}));
   bias = register_parameter("bias", at::zeros({channels}));
 }
