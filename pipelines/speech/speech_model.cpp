@@ -5,7 +5,7 @@
 #include <map>
 
 #include "io/checkpoint/safetensors.hpp"
-#include "io/record/yaml.hpp"
+#include "io/record/json.hpp"
 
 namespace reseda::speech {
 namespace {

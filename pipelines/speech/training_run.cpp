@@ -8,7 +8,6 @@
 #include <fstream>
 
 #include "io/checkpoint/safetensors.hpp"
-#include "io/record/yaml.hpp"
 #include "modules/core/device.hpp"
 #include "modules/core/log.hpp"
 #include "pipelines/speech/loudness_distance.hpp"
