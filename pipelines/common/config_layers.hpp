@@ -60,9 +60,8 @@ class ConfigLayers {
     config.fields(lister);
     ConfigNode tree = write_config(config);
     lay_over(tree, merged(components), components);
-    Config out;
-    read_config(tree, out);
-    return out;
+    read_config(tree, config);
+    return config;
   }
 
  private:

@@ -24,7 +24,8 @@ std::filesystem::path find_model(const std::string& name_or_path) {
   std::error_code error;
   const bool is_path = name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".safetensors");
   if (is_path) {
-    RESEDA_REQUIRE(std::filesystem::is_regular_file(name_or_path, error), Errc::kInput, "model '", name_or_path, "': no such file");
+    RESEDA_REQUIRE(std::filesystem::is_regular_file(name_or_path, error), Errc::kInput, "model '", name_or_path,
+                   "': no such file");
     return name_or_path;
   }
   std::vector<std::string> names;
@@ -36,7 +37,9 @@ std::filesystem::path find_model(const std::string& name_or_path) {
   }
   std::sort(names.begin(), names.end());
   const std::string near = nearest_name(name_or_path, names);
-  detail::raise(Errc::kInput, "no model '", name_or_path, "'", near.empty() ? std::string("; give a file or one of the names that 'reseda tools models' lists") : "; did you mean '" + near + "'?");
+  detail::raise(Errc::kInput, "no model '", name_or_path, "'",
+                near.empty() ? std::string("; give a file or one of the names that 'reseda tools models' lists")
+                             : "; did you mean '" + near + "'?");
 }
 
 }  // namespace reseda::app
