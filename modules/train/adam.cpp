@@ -37,7 +37,8 @@ FlatParameters::FlatParameters(const std::vector<StateDict::Entry>& parameters) 
 std::vector<StateDict::Entry> FlatParameters::slices(const at::Tensor& vector) const {
   RESEDA_INVARIANT(vector.sizes() == values_.sizes());
   std::vector<StateDict::Entry> out;
-  for (const Slice& slice : slices_) out.emplace_back(slice.name, vector.narrow(0, slice.first, slice.count).view(slice.shape));
+  for (const Slice& slice : slices_)
+    out.emplace_back(slice.name, vector.narrow(0, slice.first, slice.count).view(slice.shape));
   return out;
 }
 
@@ -46,7 +47,8 @@ void AdamConfig::validate() const {
   RESEDA_REQUIRE(beta1 >= 0 && beta1 < 1, Errc::kUsage, "adam.beta1 must be in [0, 1), got ", beta1);
   RESEDA_REQUIRE(beta2 >= 0 && beta2 < 1, Errc::kUsage, "adam.beta2 must be in [0, 1), got ", beta2);
   RESEDA_REQUIRE(eps > 0, Errc::kUsage, "adam.eps must be positive, got ", eps);
-  RESEDA_REQUIRE(weight_decay >= 0 && weight_decay < 1, Errc::kUsage, "adam.weight_decay must be in [0, 1), got ", weight_decay);
+  RESEDA_REQUIRE(weight_decay >= 0 && weight_decay < 1, Errc::kUsage, "adam.weight_decay must be in [0, 1), got ",
+                 weight_decay);
 }
 
 Adam::Adam(AdamConfig config, const at::Tensor& values)

@@ -21,20 +21,26 @@ void TrainerConfig::validate() const {
   RESEDA_REQUIRE(warmup >= 0, Errc::kUsage, "train.warmup must not be negative, got ", warmup);
   RESEDA_REQUIRE(final_lr >= 0 && final_lr <= 1, Errc::kUsage, "train.final_lr must be in [0, 1], got ", final_lr);
   RESEDA_REQUIRE(clip >= 0, Errc::kUsage, "train.clip must not be negative, got ", clip);
-  RESEDA_REQUIRE(save_every >= 1 && validate_every >= 1, Errc::kUsage, "train.save_every and validate_every must be at least 1");
+  RESEDA_REQUIRE(save_every >= 1 && validate_every >= 1, Errc::kUsage,
+                 "train.save_every and validate_every must be at least 1");
   adam.validate();
 }
 
 Trainer::Trainer(const std::vector<StateDict::Entry>& parameters, TrainerConfig config)
-    : config_(config), parameters_(parameters), adam_(config.adam, parameters_.values()), average_(config.ema_decay, parameters_.values()) {
+    : config_(config),
+      parameters_(parameters),
+      adam_(config.adam, parameters_.values()),
+      average_(config.ema_decay, parameters_.values()) {
   config_.validate();
 }
 
 double Trainer::learning_rate(std::int64_t step) const {
-  if (step < config_.warmup) return config_.adam.lr * static_cast<double>(step + 1) / static_cast<double>(config_.warmup);
+  if (step < config_.warmup)
+    return config_.adam.lr * static_cast<double>(step + 1) / static_cast<double>(config_.warmup);
   const double span = static_cast<double>(std::max<std::int64_t>(1, config_.steps - config_.warmup));
   const double share = std::min(1.0, static_cast<double>(step - config_.warmup) / span);
-  return config_.adam.lr * (config_.final_lr + (1.0 - config_.final_lr) * 0.5 * (1.0 + std::cos(std::numbers::pi * share)));
+  return config_.adam.lr *
+         (config_.final_lr + (1.0 - config_.final_lr) * 0.5 * (1.0 + std::cos(std::numbers::pi * share)));
 }
 
 double Trainer::clip_gradient() {
@@ -67,8 +73,8 @@ bool Trainer::run(const Objective& objective, const Hooks& hooks) {
       bad_steps_ = 0;
     } else {
       log::warning("step ", step_, ": the gradient is not finite, the step is left out");
-      RESEDA_REQUIRE(++bad_steps_ < kMaxBadSteps, Errc::kNumeric, "training: the gradient was not finite ", kMaxBadSteps,
-                     " times in a row at step ", step_);
+      RESEDA_REQUIRE(++bad_steps_ < kMaxBadSteps, Errc::kNumeric, "training: the gradient was not finite ",
+                     kMaxBadSteps, " times in a row at step ", step_);
     }
     ++step_;
     if (hooks.on_step) hooks.on_step(step_, loss, norm, lr);
@@ -112,7 +118,8 @@ void Trainer::restore(const StateDict& state) {
   adam_.updates = average_.updates = number("updates");
 }
 
-SwappedWeights::SwappedWeights(const std::vector<StateDict::Entry>& targets, const std::vector<StateDict::Entry>& values) {
+SwappedWeights::SwappedWeights(const std::vector<StateDict::Entry>& targets,
+                               const std::vector<StateDict::Entry>& values) {
   at::NoGradGuard no_grad;
   std::map<std::string, at::Tensor> by_name(values.begin(), values.end());
   for (const auto& [name, target] : targets) {

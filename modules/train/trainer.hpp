@@ -29,7 +29,8 @@ struct TrainerConfig {
     v("warmup", warmup, "steps of linear warm-up of the learning rate");
     v("final_lr", final_lr, "learning rate at the end of the cosine, as a share of the peak; 1 keeps it constant");
     v("adam", adam, "optimiser");
-    v("clip", clip, "gradient clipping: a norm above this multiple of its running median is scaled down to it; 0 is off");
+    v("clip", clip,
+      "gradient clipping: a norm above this multiple of its running median is scaled down to it; 0 is off");
     v("ema_decay", ema_decay, "decay of the moving average of the weights, which is what is saved as the model");
     v("save_every", save_every, "steps between checkpoints");
     v("validate_every", validate_every, "steps between validations");

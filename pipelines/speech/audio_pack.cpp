@@ -19,13 +19,16 @@ constexpr const char* kSourcesKey = "reseda.pack";
 
 bool is_recording(const std::filesystem::path& file) {
   std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return extension == ".wav" || extension == ".flac" || extension == ".ogg" || extension == ".opus" || extension == ".mp3";
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return extension == ".wav" || extension == ".flac" || extension == ".ogg" || extension == ".opus" ||
+         extension == ".mp3";
 }
 
 std::vector<std::filesystem::path> recordings_below(const std::filesystem::path& folder) {
   std::error_code error;
-  RESEDA_REQUIRE(std::filesystem::is_directory(folder, error), Errc::kInput, folder.string(), ": not a folder of recordings");
+  RESEDA_REQUIRE(std::filesystem::is_directory(folder, error), Errc::kInput, folder.string(),
+                 ": not a folder of recordings");
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
     if (entry.is_regular_file() && is_recording(entry.path())) files.push_back(entry.path());
@@ -37,7 +40,8 @@ std::vector<std::filesystem::path> recordings_below(const std::filesystem::path&
 at::Tensor decode(const std::filesystem::path& file, std::int64_t rate_hz) {
   io::AudioReader reader(file);
   at::Tensor wave = reader.read(reader.info().frames).mean(0, /*keepdim=*/true);
-  if (reader.info().format.sample_rate_hz != rate_hz) wave = io::resample(wave, reader.info().format.sample_rate_hz, rate_hz);
+  if (reader.info().format.sample_rate_hz != rate_hz)
+    wave = io::resample(wave, reader.info().format.sample_rate_hz, rate_hz);
   return (wave[0] * 32768.0).round().clamp(-32768, 32767).to(at::kShort);
 }
 
@@ -48,7 +52,8 @@ std::string describe(const TrainingSources& sources, std::int64_t rate_hz) {
     for (const auto& [folder, weight] : folders) {
       std::uintmax_t bytes = 0, count = 0;
       for (const auto& file : recordings_below(folder)) bytes += std::filesystem::file_size(file), ++count;
-      text += std::string("; ") + kind + " " + folder.filename().string() + " x" + number_text(weight) + " " + std::to_string(count) + " files " + std::to_string(bytes) + " bytes";
+      text += std::string("; ") + kind + " " + folder.filename().string() + " x" + number_text(weight) + " " +
+              std::to_string(count) + " files " + std::to_string(bytes) + " bytes";
     }
   };
   add("clean", sources.clean);
@@ -65,11 +70,13 @@ SourceFolder parse_source(const std::string& text) {
   double weight = 0;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, weight);
-  RESEDA_REQUIRE(error == std::errc() && stop == end && weight > 0 && weight <= 1e6, Errc::kUsage, "'", text, "': the weight after the colon must be a positive number");
+  RESEDA_REQUIRE(error == std::errc() && stop == end && weight > 0 && weight <= 1e6, Errc::kUsage, "'", text,
+                 "': the weight after the colon must be a positive number");
   return {text.substr(0, colon), weight};
 }
 
-void make_pack(const TrainingSources& sources, std::int64_t rate_hz, const std::filesystem::path& pack, const ProgressSink& progress) {
+void make_pack(const TrainingSources& sources, std::int64_t rate_hz, const std::filesystem::path& pack,
+               const ProgressSink& progress) {
   const std::string description = describe(sources, rate_hz);
   if (std::filesystem::exists(pack)) {
     const auto metadata = io::read_safetensors(pack).metadata;
@@ -82,7 +89,8 @@ void make_pack(const TrainingSources& sources, std::int64_t rate_hz, const std::
   const auto add = [&](const std::string& kind, const std::vector<SourceFolder>& folders) {
     for (const auto& [folder, weight] : folders) {
       for (const auto& file : recordings_below(folder)) {
-        const std::string name = kind + "/" + number_text(weight) + "/" + folder.filename().string() + "/" + file.lexically_relative(folder).generic_string();
+        const std::string name = kind + "/" + number_text(weight) + "/" + folder.filename().string() + "/" +
+                                 file.lexically_relative(folder).generic_string();
         try {
           const at::Tensor wave = decode(file, rate_hz);
           if (wave.numel() > 0) out.add(name, wave);
@@ -105,7 +113,8 @@ PackedAudio read_pack(const std::filesystem::path& pack, std::int64_t hold_out) 
   std::map<std::string, std::int64_t> seen;
   for (const auto& [name, wave] : file) {
     const std::size_t slash = name.find('/'), second = name.find('/', slash + 1), third = name.find('/', second + 1);
-    RESEDA_REQUIRE(third != std::string::npos && wave.scalar_type() == at::kShort && wave.dim() == 1, Errc::kCheckpoint, pack.string(), ": '", name, "' is not a packed recording");
+    RESEDA_REQUIRE(third != std::string::npos && wave.scalar_type() == at::kShort && wave.dim() == 1, Errc::kCheckpoint,
+                   pack.string(), ": '", name, "' is not a packed recording");
     const std::string kind = name.substr(0, slash);
     double weight = 1.0;
     std::from_chars(name.data() + slash + 1, name.data() + second, weight);
@@ -114,7 +123,8 @@ PackedAudio read_pack(const std::filesystem::path& pack, std::int64_t hold_out) 
     Recordings& recordings = kind == "clean" ? part.clean : kind == "noise" ? part.noise : part.rooms;
     recordings.waves.push_back(wave);
     recordings.weights.push_back(weight);
-    (kind == "clean" ? audio.clean_hours : audio.noise_hours) += kind == "rooms" ? 0.0 : static_cast<double>(wave.numel());
+    (kind == "clean" ? audio.clean_hours : audio.noise_hours) +=
+        kind == "rooms" ? 0.0 : static_cast<double>(wave.numel());
   }
   audio.validation.rooms = audio.training.rooms;
   return audio;

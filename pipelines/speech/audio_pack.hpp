@@ -28,7 +28,8 @@ struct TrainingSources {
 /// "clean/<folder>/<path>", "noise/...", "rooms/..."; an existing pack of the same sources and rate is kept.
 /// @throws Error{kInput} if a folder is missing or holds no recordings; a file that does not decode is left out with a
 ///         warning
-void make_pack(const TrainingSources& sources, std::int64_t rate_hz, const std::filesystem::path& pack, const ProgressSink& progress);
+void make_pack(const TrainingSources& sources, std::int64_t rate_hz, const std::filesystem::path& pack,
+               const ProgressSink& progress);
 
 /// The recordings of a pack, memory-mapped, split by name: every `hold_out`-th recording of a folder (in name order) is
 /// for validation; 0 holds nothing out.

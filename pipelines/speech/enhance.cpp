@@ -21,7 +21,8 @@ int enhance(const app::Flags& flags) {
     EnhanceConfig defaults;
     ConfigNode shortcuts = ConfigNode::map();
     if (flags.given("mix")) shortcuts["mix"] = ConfigNode(number_text(flags.number("mix")));
-    if (flags.given("attenuation-limit")) shortcuts["attenuation_limit_db"] = ConfigNode(number_text(flags.number("attenuation-limit")));
+    if (flags.given("attenuation-limit"))
+      shortcuts["attenuation_limit_db"] = ConfigNode(number_text(flags.number("attenuation-limit")));
     return app::ConfigLayers().add_flags(flags).add(std::move(shortcuts)).read(defaults);
   }();
   const auto model_file = app::find_model(flags.text("model"));
@@ -40,8 +41,9 @@ int enhance(const app::Flags& flags) {
   options.config["seed"] = ConfigNode(std::to_string(compute.seed));
   options.config["precision"] = ConfigNode(precision_name(compute.precision));
   options.config["rng"] = ConfigNode(flags.text("rng"));
-  const std::string provenance = std::string("reseda ") + app::version() + " speech enhance, model " + model.config().name + " " +
-                                 options.model_sha256.substr(0, 12) + ", seed " + std::to_string(compute.seed) + ", " + precision_name(compute.precision);
+  const std::string provenance = std::string("reseda ") + app::version() + " speech enhance, model " +
+                                 model.config().name + " " + options.model_sha256.substr(0, 12) + ", seed " +
+                                 std::to_string(compute.seed) + ", " + precision_name(compute.precision);
   const Enhancer enhancer(std::move(model), config, compute.device, *noise);
   return app::run_batch(options, [&](const app::BatchItem& item) -> std::unique_ptr<app::ItemJob> {
     return std::make_unique<EnhanceJob>(enhancer, item, provenance);
@@ -56,10 +58,34 @@ app::Verb enhance_verb() {
   verb.about = "Removes noise from recordings of speech; rate, channels, length, bit depth and tags stay as they are.";
   verb.example = "reseda speech enhance -r recordings -o cleaned";
   verb.flags.add(app::batch_flags());
-  verb.flags.add({.name = "model", .letter = 'm', .value = kDefaultModel, .word = "NAME|FILE", .help = "Model: a shipped one by name, or a safetensors file", .group = "Model", .hint = app::ValueHint::kFile});
-  verb.flags.add({.name = "mix", .type = app::FlagType::kNumber, .value = "1", .help = "Share of the enhanced signal in the output; the rest is the input", .group = "Model", .least = 0.0, .most = 1.0});
-  verb.flags.add({.name = "attenuation-limit", .type = app::FlagType::kNumber, .value = "0", .word = "DB", .help = "Most that noise is lowered by; 0 is no limit", .group = "Model", .least = 0.0, .most = 200.0});
-  verb.flags.add({.name = "rng", .value = "counter", .help = "Source of randomness: counter (same for any batch, shard and restart) or torch (order of draws as in Python)", .group = "Model", .choices = {"counter", "torch"}});
+  verb.flags.add({.name = "model",
+                  .letter = 'm',
+                  .value = kDefaultModel,
+                  .word = "NAME|FILE",
+                  .help = "Model: a shipped one by name, or a safetensors file",
+                  .group = "Model",
+                  .hint = app::ValueHint::kFile});
+  verb.flags.add({.name = "mix",
+                  .type = app::FlagType::kNumber,
+                  .value = "1",
+                  .help = "Share of the enhanced signal in the output; the rest is the input",
+                  .group = "Model",
+                  .least = 0.0,
+                  .most = 1.0});
+  verb.flags.add({.name = "attenuation-limit",
+                  .type = app::FlagType::kNumber,
+                  .value = "0",
+                  .word = "DB",
+                  .help = "Most that noise is lowered by; 0 is no limit",
+                  .group = "Model",
+                  .least = 0.0,
+                  .most = 200.0});
+  verb.flags.add({.name = "rng",
+                  .value = "counter",
+                  .help = "Source of randomness: counter (same for any batch, shard and restart) or torch (order of "
+                          "draws as in Python)",
+                  .group = "Model",
+                  .choices = {"counter", "torch"}});
   verb.flags.add(app::config_flags());
   verb.flags.add(app::compute_flags());
   verb.run = enhance;

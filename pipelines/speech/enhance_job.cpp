@@ -24,7 +24,8 @@ EnhanceJob::EnhanceJob(const Enhancer& enhancer, const app::BatchItem& item, std
   RESEDA_REQUIRE(info.frames > 0, Errc::kInput, item.input.string(), ": holds no samples");
   short_ = info.frames * info.format.channels <= kShortSamples;
   if (!short_) return;
-  for (at::Tensor piece = reader_.read(kPieceFrames); piece.size(1) > 0; piece = reader_.read(kPieceFrames)) decoded_.push_back(piece);
+  for (at::Tensor piece = reader_.read(kPieceFrames); piece.size(1) > 0; piece = reader_.read(kPieceFrames))
+    decoded_.push_back(piece);
 }
 
 at::Tensor EnhanceJob::read_piece() {
@@ -61,16 +62,20 @@ double EnhanceJob::measure(app::ItemContext& context) {
 
 void EnhanceJob::put(const at::Tensor& samples) {
   if (samples.size(1) == 0) return;
-  if (writer_) writer_->write(samples);
-  else finished_.push_back(samples);
+  if (writer_)
+    writer_->write(samples);
+  else
+    finished_.push_back(samples);
 }
 
 void EnhanceJob::enhance(app::ItemContext& context, double divisor) {
   const auto& info = reader_.info();
-  const std::int64_t rate = info.format.sample_rate_hz, model_rate = enhancer_.model().config().sample_rate, channels = info.format.channels;
+  const std::int64_t rate = info.format.sample_rate_hz, model_rate = enhancer_.model().config().sample_rate,
+                     channels = info.format.channels;
   const double dry_share = enhancer_.dry_share();
   io::Resampler down(rate, model_rate, channels), up(model_rate, rate, channels);
-  StreamEnhancer stream(enhancer_, item_.id, channels, io::resampled_length(info.frames, rate, model_rate), divisor, context.progress);
+  StreamEnhancer stream(enhancer_, item_.id, channels, io::resampled_length(info.frames, rate, model_rate), divisor,
+                        context.progress);
 
   // Input that waits to be mixed with its enhanced counterpart; as long as what is inside the chunk and resamplers.
   std::deque<at::Tensor> waiting;
@@ -84,8 +89,10 @@ void EnhanceJob::enhance(app::ItemContext& context, double divisor) {
       RESEDA_INVARIANT(!waiting.empty());
       const std::int64_t take = std::min(need, waiting.front().size(1));
       dry.push_back(waiting.front().narrow(1, 0, take));
-      if (take == waiting.front().size(1)) waiting.pop_front();
-      else waiting.front() = waiting.front().narrow(1, take, waiting.front().size(1) - take);
+      if (take == waiting.front().size(1))
+        waiting.pop_front();
+      else
+        waiting.front() = waiting.front().narrow(1, take, waiting.front().size(1) - take);
       need -= take;
     }
     if (!dry.empty()) put(at::cat(dry, 1) * dry_share + wet * (1.0 - dry_share));
@@ -105,7 +112,8 @@ void EnhanceJob::compute(app::ItemContext& context) {
   if (!short_) {
     io::AudioWriterOptions options;
     options.provenance = provenance_;
-    writer_ = std::make_unique<io::AudioWriter>(item_.staged, io::fit_format(reader_.info().format, item_.output), options);
+    writer_ =
+        std::make_unique<io::AudioWriter>(item_.staged, io::fit_format(reader_.info().format, item_.output), options);
   }
   level_ = measure(context);
   if (level_ > 0) {
@@ -121,7 +129,8 @@ void EnhanceJob::save() {
   if (!writer_) {
     io::AudioWriterOptions options;
     options.provenance = provenance_;
-    writer_ = std::make_unique<io::AudioWriter>(item_.staged, io::fit_format(reader_.info().format, item_.output), options);
+    writer_ =
+        std::make_unique<io::AudioWriter>(item_.staged, io::fit_format(reader_.info().format, item_.output), options);
     for (const at::Tensor& piece : finished_) writer_->write(piece);
     finished_.clear();
   }

@@ -40,19 +40,29 @@ std::int64_t frames_of(double seconds, const SpeechModelConfig& model) {
 }  // namespace
 
 void EnhanceConfig::validate() const {
-  RESEDA_REQUIRE(chunk_seconds >= 1 && chunk_seconds <= 3600, Errc::kUsage, "enhance.chunk_seconds must be 1 to 3600, got ", chunk_seconds);
-  RESEDA_REQUIRE(overlap_seconds > 0 && overlap_seconds <= chunk_seconds / 2, Errc::kUsage, "enhance.overlap_seconds must be positive and at most half of chunk_seconds, got ", overlap_seconds);
+  RESEDA_REQUIRE(chunk_seconds >= 1 && chunk_seconds <= 3600, Errc::kUsage,
+                 "enhance.chunk_seconds must be 1 to 3600, got ", chunk_seconds);
+  RESEDA_REQUIRE(overlap_seconds > 0 && overlap_seconds <= chunk_seconds / 2, Errc::kUsage,
+                 "enhance.overlap_seconds must be positive and at most half of chunk_seconds, got ", overlap_seconds);
   RESEDA_REQUIRE(mix >= 0 && mix <= 1, Errc::kUsage, "enhance.mix must be in [0, 1], got ", mix);
-  RESEDA_REQUIRE(attenuation_limit_db >= 0, Errc::kUsage, "enhance.attenuation_limit_db must not be negative, got ", attenuation_limit_db);
+  RESEDA_REQUIRE(attenuation_limit_db >= 0, Errc::kUsage, "enhance.attenuation_limit_db must not be negative, got ",
+                 attenuation_limit_db);
 }
 
 Enhancer::Enhancer(SpeechModel model, EnhanceConfig config, c10::Device device, NoiseSource& noise)
-    : model_(std::move(model)), config_(std::move(config)), device_(device), noise_(noise), stft_(model_.config().stft),
-      chunk_(frames_of(config_.chunk_seconds, model_.config())), overlap_(frames_of(config_.overlap_seconds, model_.config())) {
+    : model_(std::move(model)),
+      config_(std::move(config)),
+      device_(device),
+      noise_(noise),
+      stft_(model_.config().stft),
+      chunk_(frames_of(config_.chunk_seconds, model_.config())),
+      overlap_(frames_of(config_.overlap_seconds, model_.config())) {
   config_.validate();
-  RESEDA_REQUIRE(overlap_ * 2 <= chunk_, Errc::kUsage, "enhance: chunks of ", chunk_, " frames cannot overlap by ", overlap_);
+  RESEDA_REQUIRE(overlap_ * 2 <= chunk_, Errc::kUsage, "enhance: chunks of ", chunk_, " frames cannot overlap by ",
+                 overlap_);
   const std::int64_t multiple = model_.network().time_multiple();
-  RESEDA_REQUIRE(kFrameBucket % multiple == 0 || multiple % kFrameBucket == 0, Errc::kUsage, "enhance: the network's frame multiple ", multiple, " does not fit");
+  RESEDA_REQUIRE(kFrameBucket % multiple == 0 || multiple % kFrameBucket == 0, Errc::kUsage,
+                 "enhance: the network's frame multiple ", multiple, " does not fit");
   const ConfigNode& sampler = config_.sampler.is_null() ? model_.config().sampler : config_.sampler;
   RESEDA_REQUIRE(!sampler.is_null(), Errc::kUsage, "enhance: the model names no sampler; give sampler.name");
   sampler_ = diffusion::make_sampler(sampler, "sampler");
@@ -71,7 +81,8 @@ double Enhancer::level(double peak, double mean_square) const {
   return (model_.config().normalize == "peak" ? peak : std::sqrt(mean_square)) / model_.config().level;
 }
 
-at::Tensor Enhancer::restore(const at::Tensor& spectrum, const std::string& item, std::int64_t first_frame, const ProgressSink& progress, bool recorded) const {
+at::Tensor Enhancer::restore(const at::Tensor& spectrum, const std::string& item, std::int64_t first_frame,
+                             const ProgressSink& progress, bool recorded) const {
   c10::InferenceMode inference;
   FrameNoise frames(noise_, first_frame);
   diffusion::SampleContext context{recorded ? noise_ : frames, item, progress, {}};
@@ -89,11 +100,13 @@ at::Tensor Enhancer::synthesise(const at::Tensor& spectrum, std::int64_t samples
 at::Tensor Enhancer::pad(const at::Tensor& spectrum, std::int64_t multiple) const {
   const std::int64_t frames = spectrum.size(-1), missing = (multiple - frames % multiple) % multiple;
   // Reflection needs more frames than it adds; a clip that is too short is followed by silence.
-  const auto padding = missing >= frames ? signal::FramePadding::kZero : signal::parse_frame_padding(model_.config().padding);
+  const auto padding =
+      missing >= frames ? signal::FramePadding::kZero : signal::parse_frame_padding(model_.config().padding);
   return signal::pad_frames(spectrum, multiple, padding);
 }
 
-at::Tensor Enhancer::enhance_whole(const at::Tensor& wave, double divisor, const std::string& item, const ProgressSink& progress, bool recorded) const {
+at::Tensor Enhancer::enhance_whole(const at::Tensor& wave, double divisor, const std::string& item,
+                                   const ProgressSink& progress, bool recorded) const {
   c10::InferenceMode inference;
   const std::int64_t samples = wave.size(1), least = model_.config().stft.n_fft;
   if (samples < least) {
@@ -106,9 +119,17 @@ at::Tensor Enhancer::enhance_whole(const at::Tensor& wave, double divisor, const
   return synthesise(restored, samples) * divisor;
 }
 
-StreamEnhancer::StreamEnhancer(const Enhancer& enhancer, std::string item, std::int64_t channels, std::int64_t samples, double divisor, ProgressSink progress)
-    : enhancer_(enhancer), item_(std::move(item)), channels_(channels), samples_(samples), hop_(enhancer.model().config().stft.hop), divisor_(divisor),
-      progress_(std::move(progress)), pending_(at::empty({channels, 0}, at::kFloat)), tail_(at::empty({channels, 0}, at::kFloat)) {
+StreamEnhancer::StreamEnhancer(const Enhancer& enhancer, std::string item, std::int64_t channels, std::int64_t samples,
+                               double divisor, ProgressSink progress)
+    : enhancer_(enhancer),
+      item_(std::move(item)),
+      channels_(channels),
+      samples_(samples),
+      hop_(enhancer.model().config().stft.hop),
+      divisor_(divisor),
+      progress_(std::move(progress)),
+      pending_(at::empty({channels, 0}, at::kFloat)),
+      tail_(at::empty({channels, 0}, at::kFloat)) {
   RESEDA_INVARIANT(samples > 0 && channels > 0);
   frames_ = enhancer.model().config().stft.frames(samples);
   step_ = enhancer.chunk_frames() - enhancer.overlap_frames();
@@ -132,7 +153,8 @@ at::Tensor StreamEnhancer::push(const at::Tensor& wave) {
 }
 
 /// Frames first .. first + frames - 1 of the whole recording's spectrum, enhanced; the wave from sample first * hop on.
-at::Tensor StreamEnhancer::enhance_chunk(std::int64_t channel, std::int64_t first, std::int64_t frames, const ProgressSink& progress) const {
+at::Tensor StreamEnhancer::enhance_chunk(std::int64_t channel, std::int64_t first, std::int64_t frames,
+                                         const ProgressSink& progress) const {
   c10::InferenceMode inference;
   const std::int64_t n_fft = enhancer_.model().config().stft.n_fft;
   // The window of an edge frame reaches n_fft/2 beyond it: transform a few frames more and drop them.
@@ -158,8 +180,11 @@ at::Tensor StreamEnhancer::next() {
       const std::int64_t part = inner.total > 0 ? 1000 * inner.done / inner.total : 0;
       return !progress_ || progress_({1000 * base + part, 1000 * chunks_ * channels_, inner.note});
     };
-    if (chunks_ == 1) waves.push_back(enhancer_.enhance_whole(pending_.narrow(0, channel, 1).narrow(1, 0, samples_), divisor_, item_, progress));
-    else waves.push_back(enhance_chunk(channel, chunk * step_, enhancer_.chunk_frames(), progress));
+    if (chunks_ == 1)
+      waves.push_back(
+          enhancer_.enhance_whole(pending_.narrow(0, channel, 1).narrow(1, 0, samples_), divisor_, item_, progress));
+    else
+      waves.push_back(enhance_chunk(channel, chunk * step_, enhancer_.chunk_frames(), progress));
   }
   at::Tensor wave = at::cat(waves, 0);
   if (chunks_ == 1) return wave;
@@ -168,7 +193,8 @@ at::Tensor StreamEnhancer::next() {
   const std::int64_t overlap = (enhancer_.overlap_frames() - 1) * hop_, quarter = overlap / 4;
   if (chunk > 0) {
     const std::int64_t shared = std::min(tail_.size(1), wave.size(1));
-    const at::Tensor place = (at::arange(shared, at::kFloat) - static_cast<double>(quarter)) / static_cast<double>(overlap - 2 * quarter);
+    const at::Tensor place =
+        (at::arange(shared, at::kFloat) - static_cast<double>(quarter)) / static_cast<double>(overlap - 2 * quarter);
     const at::Tensor rise = (place.clamp(0.0, 1.0) * (std::numbers::pi / 2)).sin().square();
     wave.narrow(1, 0, shared).copy_(wave.narrow(1, 0, shared) * rise + tail_.narrow(1, 0, shared) * (1.0 - rise));
   }

@@ -56,11 +56,14 @@ class Enhancer {
   /// same for any cutting into pieces.
   /// @param spectrum  compressed, padded to the network's multiple, [1,1,F,T] complex64
   /// @param recorded  draw the noise in the layout of the official code instead ([1,1,F,T]); for recorded draws
-  at::Tensor restore(const at::Tensor& spectrum, const std::string& item, std::int64_t first_frame, const ProgressSink& progress, bool recorded = false) const;
+  at::Tensor restore(const at::Tensor& spectrum, const std::string& item, std::int64_t first_frame,
+                     const ProgressSink& progress, bool recorded = false) const;
 
-  /// A whole recording as the official enhancement does it: divide, transform, pad on the right, sample, invert, multiply.
+  /// A whole recording as the official enhancement does it: divide, transform, pad on the right, sample, invert,
+  /// multiply.
   /// @param wave  [1,L] float32   @return [1,L]
-  at::Tensor enhance_whole(const at::Tensor& wave, double divisor, const std::string& item, const ProgressSink& progress, bool recorded = false) const;
+  at::Tensor enhance_whole(const at::Tensor& wave, double divisor, const std::string& item,
+                           const ProgressSink& progress, bool recorded = false) const;
 
   /// Compressed spectrum [1,1,F,T] of a wave [1,L] on the CPU, and back; FFTW.
   at::Tensor analyse(const at::Tensor& wave) const;
@@ -78,13 +81,14 @@ class Enhancer {
   std::int64_t chunk_, overlap_;
 };
 
-/// Enhances a recording that arrives in pieces, in memory that does not depend on its length. A recording no longer than
-/// one chunk goes through whole; a longer one in chunks of equal length on the same frame grid, each cross-faded with the
-/// next over the middle of their overlap, with the noise field of the whole.
+/// Enhances a recording that arrives in pieces, in memory that does not depend on its length. A recording no longer
+/// than one chunk goes through whole; a longer one in chunks of equal length on the same frame grid, each cross-faded
+/// with the next over the middle of their overlap, with the noise field of the whole.
 class StreamEnhancer {
  public:
   /// @param samples  length of the whole recording at the model's rate, > 0
-  StreamEnhancer(const Enhancer& enhancer, std::string item, std::int64_t channels, std::int64_t samples, double divisor, ProgressSink progress);
+  StreamEnhancer(const Enhancer& enhancer, std::string item, std::int64_t channels, std::int64_t samples,
+                 double divisor, ProgressSink progress);
   /// @param wave  the next samples, [C,n] float32   @return enhanced samples that are final, [C,m]
   at::Tensor push(const at::Tensor& wave);
   std::int64_t chunks() const { return chunks_; }
@@ -92,16 +96,17 @@ class StreamEnhancer {
  private:
   bool ready() const;
   at::Tensor next();
-  at::Tensor enhance_chunk(std::int64_t channel, std::int64_t first, std::int64_t frames, const ProgressSink& progress) const;
+  at::Tensor enhance_chunk(std::int64_t channel, std::int64_t first, std::int64_t frames,
+                           const ProgressSink& progress) const;
 
   const Enhancer& enhancer_;
   std::string item_;
   std::int64_t channels_, samples_, frames_, hop_, step_, chunks_, done_ = 0;
   double divisor_;
   ProgressSink progress_;
-  at::Tensor pending_;       ///< [C, n] input from sample pending_first_
+  at::Tensor pending_;  ///< [C, n] input from sample pending_first_
   std::int64_t pending_first_ = 0;
-  at::Tensor tail_;          ///< [C, m] weighted output of the last chunk beyond what is final
+  at::Tensor tail_;  ///< [C, m] weighted output of the last chunk beyond what is final
 };
 
 }  // namespace reseda::speech

@@ -26,13 +26,13 @@ double threshold_db(double hz) {
 }
 
 struct Tables {
-  at::Tensor window;     // [512]
+  at::Tensor window;       // [512]
   at::Tensor speech_band;  // [257] power weights, 325 to 3250 Hz
-  at::Tensor high_pass;  // [257] power response
-  at::Tensor gather;     // [257, 49]
-  at::Tensor width;      // [49] Bark
-  at::Tensor threshold;  // [49] power
-  at::Tensor exponent;   // [49]
+  at::Tensor high_pass;    // [257] power response
+  at::Tensor gather;       // [257, 49]
+  at::Tensor width;        // [49] Bark
+  at::Tensor threshold;    // [49] power
+  at::Tensor exponent;     // [49]
 };
 
 Tables make_tables() {
@@ -50,10 +50,12 @@ Tables make_tables() {
     const double edge = bottom + (top - bottom) * static_cast<double>(b + 1) / kBands;
     const std::int64_t first = next;
     do ++next;  // every band has at least one bin, and enough are left for the bands above
-    while (next < kBins - (kBands - 1 - b) && (b == kBands - 1 || bark((static_cast<double>(next) + 0.5) * bin_hz) <= edge));
+    while (next < kBins - (kBands - 1 - b) &&
+           (b == kBands - 1 || bark((static_cast<double>(next) + 0.5) * bin_hz) <= edge));
     // The density of a band, on a scale where 40 dB SPL at 1 kHz is 1e4.
     t.gather.slice(0, first, next).select(1, b).fill_(kDensity / static_cast<double>(next - first));
-    const double low = (static_cast<double>(first) - 0.5) * bin_hz, high = (static_cast<double>(next) - 0.5) * bin_hz, mid = 0.5 * (low + high);
+    const double low = (static_cast<double>(first) - 0.5) * bin_hz, high = (static_cast<double>(next) - 0.5) * bin_hz,
+                 mid = 0.5 * (low + high);
     t.width[b] = bark(high) - bark(low);
     t.threshold[b] = std::pow(10.0, threshold_db(std::max(mid, 30.0)) / 10.0);
     const double z = 0.5 * (bark(low) + bark(high));
@@ -73,14 +75,16 @@ Tables make_tables() {
 Tables tables(const at::Tensor& like) {
   static const Tables t = make_tables();
   Tables moved = t;
-  for (at::Tensor* table : {&moved.window, &moved.speech_band, &moved.high_pass, &moved.gather, &moved.width, &moved.threshold, &moved.exponent})
+  for (at::Tensor* table : {&moved.window, &moved.speech_band, &moved.high_pass, &moved.gather, &moved.width,
+                            &moved.threshold, &moved.exponent})
     *table = table->to(like.device());
   return moved;
 }
 
 /// Power spectra [B, frames, 257] at a level where the band 325 to 3250 Hz has power 1e7.
 at::Tensor levelled_power(const at::Tensor& wave, const Tables& t) {
-  const at::Tensor spectrum = at::stft(wave, kFft, kHop, kFft, t.window, /*center=*/false, "reflect", false, true, true).transpose(1, 2);
+  const at::Tensor spectrum =
+      at::stft(wave, kFft, kHop, kFft, t.window, /*center=*/false, "reflect", false, true, true).transpose(1, 2);
   const at::Tensor power = at::real(spectrum).square() + at::imag(spectrum).square();
   const at::Tensor band = (power * t.speech_band).sum(-1).mean(1);
   // sum |X|^2 over one side of a windowed frame: 2 / (N sum w^2) turns it into the mean power of the samples.
@@ -96,7 +100,11 @@ at::Tensor loudness(const at::Tensor& bark_power, const Tables& t) {
 
 /// y_t = 0.8 sum_k 0.2^k x_{t-k} along the frames, the recursion y_t = 0.2 y_{t-1} + 0.8 x_t cut after six terms.
 at::Tensor smoothed(const at::Tensor& ratio) {
-  const at::Tensor kernel = at::tensor(std::vector<double>{0.8 * 0.2 * 0.2 * 0.2 * 0.2 * 0.2, 0.8 * 0.2 * 0.2 * 0.2 * 0.2, 0.8 * 0.2 * 0.2 * 0.2, 0.8 * 0.2 * 0.2, 0.8 * 0.2, 0.8}, at::kFloat).to(ratio.device());
+  const at::Tensor kernel =
+      at::tensor(std::vector<double>{0.8 * 0.2 * 0.2 * 0.2 * 0.2 * 0.2, 0.8 * 0.2 * 0.2 * 0.2 * 0.2,
+                                     0.8 * 0.2 * 0.2 * 0.2, 0.8 * 0.2 * 0.2, 0.8 * 0.2, 0.8},
+                 at::kFloat)
+          .to(ratio.device());
   const at::Tensor padded = at::cat({ratio.slice(1, 0, 1).expand({ratio.size(0), 5}), ratio}, 1);
   return at::conv1d(padded.unsqueeze(1), kernel.view({1, 1, 6})).squeeze(1);
 }
@@ -138,7 +146,8 @@ at::Tensor loudness_distance(const at::Tensor& clean, const at::Tensor& estimate
   const at::Tensor asymmetric = (disturbance * asymmetry * t.width).sum(-1);
 
   const at::Tensor weight = ((reference.sum(-1) + 1e5) / 1e7).pow(0.04);
-  return 0.1 * over_time((symmetric / weight).clamp_max(45.0)) + 0.0309 * over_time((asymmetric / weight).clamp_max(45.0));
+  return 0.1 * over_time((symmetric / weight).clamp_max(45.0)) +
+         0.0309 * over_time((asymmetric / weight).clamp_max(45.0));
 }
 
 }  // namespace reseda::speech

@@ -53,7 +53,8 @@ at::Tensor equaliser(std::int64_t bins, double spread_db, Chooser& choose) {
     const double place = (std::log(share) - low) / (high - low) * (kPoints - 1);
     const int i = std::min(kPoints - 2, static_cast<int>(place));
     const double w = 0.5 - 0.5 * std::cos(std::numbers::pi * (place - i));
-    g[k] = static_cast<float>(std::pow(10.0, ((1 - w) * points[static_cast<std::size_t>(i)] + w * points[static_cast<std::size_t>(i) + 1]) / 20.0));
+    g[k] = static_cast<float>(std::pow(
+        10.0, ((1 - w) * points[static_cast<std::size_t>(i)] + w * points[static_cast<std::size_t>(i) + 1]) / 20.0));
   }
   return gain;
 }
@@ -82,11 +83,12 @@ double power(const at::Tensor& wave) { return wave.square().mean().item<double>(
 
 void MixerConfig::validate() const {
   RESEDA_REQUIRE(snr_low <= snr_high, Errc::kUsage, "mixer.snr_low must not exceed snr_high");
-  RESEDA_REQUIRE(p_noise >= 0 && p_babble >= 0 && p_synthetic >= 0 && p_noise + p_babble + p_synthetic <= 1.0 + 1e-9, Errc::kUsage,
-                 "mixer.p_noise, p_babble and p_synthetic must be chances that sum to at most 1");
+  RESEDA_REQUIRE(p_noise >= 0 && p_babble >= 0 && p_synthetic >= 0 && p_noise + p_babble + p_synthetic <= 1.0 + 1e-9,
+                 Errc::kUsage, "mixer.p_noise, p_babble and p_synthetic must be chances that sum to at most 1");
   RESEDA_REQUIRE(max_noises >= 1, Errc::kUsage, "mixer.max_noises must be at least 1");
   RESEDA_REQUIRE(p_room >= 0 && p_room <= 1, Errc::kUsage, "mixer.p_room must be in [0, 1]");
-  RESEDA_REQUIRE(speed_low > 0.25 && speed_low <= speed_high && speed_high < 4, Errc::kUsage, "mixer.speed_low to speed_high must lie in (0.25, 4)");
+  RESEDA_REQUIRE(speed_low > 0.25 && speed_low <= speed_high && speed_high < 4, Errc::kUsage,
+                 "mixer.speed_low to speed_high must lie in (0.25, 4)");
 }
 
 double active_power(const at::Tensor& wave, std::int64_t rate_hz) {
@@ -98,7 +100,12 @@ double active_power(const at::Tensor& wave, std::int64_t rate_hz) {
 }
 
 Mixer::Mixer(const TrainingAudio& audio, MixerConfig config, std::int64_t rate_hz, std::uint64_t seed)
-    : audio_(audio), config_(config), rate_hz_(rate_hz), seed_(seed), clean_chances_(cumulative(audio.clean)), noise_chances_(cumulative(audio.noise)) {
+    : audio_(audio),
+      config_(config),
+      rate_hz_(rate_hz),
+      seed_(seed),
+      clean_chances_(cumulative(audio.clean)),
+      noise_chances_(cumulative(audio.noise)) {
   config_.validate();
   RESEDA_REQUIRE(!audio.clean.waves.empty(), Errc::kInput, "training: no clean recordings");
   RESEDA_REQUIRE(!audio.noise.waves.empty() || config_.p_noise == 0, Errc::kInput, "training: no noise recordings");
@@ -129,10 +136,12 @@ at::Tensor Mixer::speech(std::int64_t samples, Chooser& choose, at::Tensor& targ
   target = dry;
   if (audio_.rooms.waves.empty() || !choose.chance(config_.p_room)) return dry;
   const auto& rooms = audio_.rooms.waves;
-  at::Tensor response = rooms[static_cast<std::size_t>(choose.below(static_cast<std::int64_t>(rooms.size())))].to(at::kFloat) / 32768.0;
+  at::Tensor response =
+      rooms[static_cast<std::size_t>(choose.below(static_cast<std::int64_t>(rooms.size())))].to(at::kFloat) / 32768.0;
   const std::int64_t direct = response.abs().argmax().item<std::int64_t>();
   response = response.slice(0, direct, std::min(response.numel(), direct + rate_hz_)) / response.norm().clamp_min(1e-9);
-  const auto early = std::min<std::int64_t>(response.numel(), static_cast<std::int64_t>(config_.early_ms * 1e-3 * static_cast<double>(rate_hz_)));
+  const auto early = std::min<std::int64_t>(
+      response.numel(), static_cast<std::int64_t>(config_.early_ms * 1e-3 * static_cast<double>(rate_hz_)));
   target = convolved(dry, response.narrow(0, 0, early));
   return convolved(dry, response);
 }
@@ -148,12 +157,14 @@ at::Tensor Mixer::recorded_noise(std::int64_t samples, Chooser& choose) const {
     at::Tensor part = at::zeros({samples}, at::kFloat);
     double start = choose.uniform() * static_cast<double>(wave.numel());
     for (std::int64_t at = 0; at < samples;) {  // a recording that is too short is repeated
-      const auto run = std::clamp<std::int64_t>(static_cast<std::int64_t>((static_cast<double>(wave.numel()) - start) / speed), 1, samples - at);
+      const auto run = std::clamp<std::int64_t>(
+          static_cast<std::int64_t>((static_cast<double>(wave.numel()) - start) / speed), 1, samples - at);
       play(wave, start, speed, run, part.data_ptr<float>() + at);
       at += run;
       start = 0;
     }
-    const double level = std::pow(10.0, (i == 0 ? 0.0 : choose.uniform(-12.0, 0.0)) / 20.0) / std::sqrt(power(part) + 1e-12);
+    const double level =
+        std::pow(10.0, (i == 0 ? 0.0 : choose.uniform(-12.0, 0.0)) / 20.0) / std::sqrt(power(part) + 1e-12);
     sum += equalised(part, config_.noise_eq_db, choose) * level;
   }
   return sum;
@@ -185,7 +196,8 @@ at::Tensor Mixer::noise(std::int64_t samples, Chooser& choose) const {
   if (kind < config_.p_noise + config_.p_babble) return babble(samples, choose);
   if (kind < config_.p_noise + config_.p_babble + config_.p_synthetic) return synthetic(samples, choose);
   const at::Tensor voices = babble(samples, choose);
-  return voices / std::sqrt(power(voices) + 1e-12) + recorded_noise(samples, choose) * std::pow(10.0, choose.uniform(-8.0, 8.0) / 20.0);
+  return voices / std::sqrt(power(voices) + 1e-12) +
+         recorded_noise(samples, choose) * std::pow(10.0, choose.uniform(-8.0, 8.0) / 20.0);
 }
 
 Mixer::Batch Mixer::batch(std::int64_t step, std::int64_t pairs, std::int64_t samples, double level) const {
@@ -196,9 +208,11 @@ Mixer::Batch Mixer::batch(std::int64_t step, std::int64_t pairs, std::int64_t sa
     const at::Tensor wet = speech(samples, choose, target);
     at::Tensor disturbance = noise(samples, choose);
     const double snr_db = choose.uniform(config_.snr_low, config_.snr_high);
-    disturbance = disturbance * std::sqrt(active_power(wet, rate_hz_) / (power(disturbance) + 1e-12) * std::pow(10.0, -snr_db / 10.0));
+    disturbance = disturbance * std::sqrt(active_power(wet, rate_hz_) / (power(disturbance) + 1e-12) *
+                                          std::pow(10.0, -snr_db / 10.0));
     const at::Tensor mixture = wet + disturbance;
-    const double gain = level * std::pow(10.0, config_.level_jitter_db * choose.normal() / 20.0) / std::sqrt(power(mixture) + 1e-12);
+    const double gain =
+        level * std::pow(10.0, config_.level_jitter_db * choose.normal() / 20.0) / std::sqrt(power(mixture) + 1e-12);
     clean.push_back(target * gain);
     noisy.push_back(mixture * gain);
   }

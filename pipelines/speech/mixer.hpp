@@ -35,7 +35,8 @@ struct MixerConfig {
     v("snr_high", snr_high, "highest signal-to-noise ratio, dB");
     v("p_noise", p_noise, "chance of recorded noise alone");
     v("p_babble", p_babble, "chance of babble from other training voices alone");
-    v("p_synthetic", p_synthetic, "chance of coloured synthetic noise alone; the rest mixes recorded noise with babble");
+    v("p_synthetic", p_synthetic,
+      "chance of coloured synthetic noise alone; the rest mixes recorded noise with babble");
     v("max_noises", max_noises, "most noise recordings at once");
     v("p_room", p_room, "chance of a room response on the speech");
     v("early_ms", early_ms, "part of the room response that the target keeps, milliseconds");

@@ -23,10 +23,12 @@ at::Tensor si_sdr_db(const at::Tensor& clean, const at::Tensor& estimate) {
   return (10.0 * (signal / (error + 1e-3 * signal)).log10()).mean();
 }
 
-Parts errors(const SpeechModel& model, const FewCallLossConfig& config, const at::Tensor& target, const at::Tensor& wave, const at::Tensor& estimate) {
+Parts errors(const SpeechModel& model, const FewCallLossConfig& config, const at::Tensor& target,
+             const at::Tensor& wave, const at::Tensor& estimate) {
   Parts parts;
   const at::Tensor difference = target - estimate;
-  parts.spectral = (at::real(difference).square() + at::imag(difference).square()).mean() + (modulus(target) - modulus(estimate)).square().mean();
+  parts.spectral = (at::real(difference).square() + at::imag(difference).square()).mean() +
+                   (modulus(target) - modulus(estimate)).square().mean();
   const at::Tensor sound = model.synthesise(estimate, wave.size(1));
   parts.wave = (sound - wave).abs().mean();
   parts.distortion = config.distortion > 0 ? -si_sdr_db(wave, sound) : at::zeros({}, wave.options());
@@ -35,18 +37,22 @@ Parts errors(const SpeechModel& model, const FewCallLossConfig& config, const at
 }
 
 at::Tensor weighted(const FewCallLossConfig& config, const Parts& parts) {
-  return config.spectral * parts.spectral + config.wave * parts.wave + config.distortion * parts.distortion + config.loudness * parts.loudness;
+  return config.spectral * parts.spectral + config.wave * parts.wave + config.distortion * parts.distortion +
+         config.loudness * parts.loudness;
 }
 
 }  // namespace
 
 void FewCallLossConfig::validate() const {
-  RESEDA_REQUIRE(spectral >= 0 && wave >= 0 && distortion >= 0 && loudness >= 0, Errc::kUsage, "loss.spectral, wave, distortion and loudness must not be negative");
-  RESEDA_REQUIRE(ideal_share >= 0 && ideal_share <= 1 && second_call_share >= 0 && second_call_share <= 1, Errc::kUsage, "loss.ideal_share and second_call_share must be in [0, 1]");
+  RESEDA_REQUIRE(spectral >= 0 && wave >= 0 && distortion >= 0 && loudness >= 0, Errc::kUsage,
+                 "loss.spectral, wave, distortion and loudness must not be negative");
+  RESEDA_REQUIRE(ideal_share >= 0 && ideal_share <= 1 && second_call_share >= 0 && second_call_share <= 1, Errc::kUsage,
+                 "loss.ideal_share and second_call_share must be in [0, 1]");
   RESEDA_REQUIRE(0 < t_low && t_low <= t_high && t_high <= 1, Errc::kUsage, "loss.t_low to t_high must lie in (0, 1]");
 }
 
-train::StepLoss few_call_loss(const SpeechModel& model, const FewCallLossConfig& config, const Mixer::Batch& batch, std::int64_t step, double progress, NoiseSource& noise) {
+train::StepLoss few_call_loss(const SpeechModel& model, const FewCallLossConfig& config, const Mixer::Batch& batch,
+                              std::int64_t step, double progress, NoiseSource& noise) {
   const std::int64_t pairs = batch.clean.size(0);
   const at::Tensor target = model.analyse(batch.clean), y = model.analyse(batch.noisy);
   const diffusion::Process& process = model.process();
@@ -71,7 +77,11 @@ train::StepLoss few_call_loss(const SpeechModel& model, const FewCallLossConfig&
   }
   const at::Tensor first = model.network().forward(at::stack(states), y, at::tensor(times, at::kFloat).to(y.device()));
   const Parts parts = errors(model, config, target, batch.clean, first);
-  train::StepLoss loss{weighted(config, parts), {{"spectral", parts.spectral.item<double>()}, {"wave", parts.wave.item<double>()}, {"distortion", parts.distortion.item<double>()}, {"loudness", parts.loudness.item<double>()}}};
+  train::StepLoss loss{weighted(config, parts),
+                       {{"spectral", parts.spectral.item<double>()},
+                        {"wave", parts.wave.item<double>()},
+                        {"distortion", parts.distortion.item<double>()},
+                        {"loudness", parts.loudness.item<double>()}}};
 
   const auto again = static_cast<std::int64_t>(std::lround(config.second_call_share * static_cast<double>(pairs)));
   if (second && again > 0) {
@@ -82,7 +92,8 @@ train::StepLoss few_call_loss(const SpeechModel& model, const FewCallLossConfig&
       states.push_back(process.at(t).mean(first[i].detach(), y[i]));
       times.push_back(process.network_time(t));
     }
-    const at::Tensor estimate = model.network().forward(at::stack(states), y.narrow(0, 0, again), at::tensor(times, at::kFloat).to(y.device()));
+    const at::Tensor estimate =
+        model.network().forward(at::stack(states), y.narrow(0, 0, again), at::tensor(times, at::kFloat).to(y.device()));
     const Parts refined = errors(model, config, target.narrow(0, 0, again), batch.clean.narrow(0, 0, again), estimate);
     const double share = static_cast<double>(again) / static_cast<double>(pairs);
     loss.total = (loss.total + share * weighted(config, refined)) / (1.0 + share);

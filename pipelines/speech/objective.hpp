@@ -38,6 +38,7 @@ struct FewCallLossConfig {
 
 /// Loss of one batch at a training step; `progress` is step / steps. Draws its times and noise from `noise` under item
 /// "train".
-train::StepLoss few_call_loss(const SpeechModel& model, const FewCallLossConfig& config, const Mixer::Batch& batch, std::int64_t step, double progress, NoiseSource& noise);
+train::StepLoss few_call_loss(const SpeechModel& model, const FewCallLossConfig& config, const Mixer::Batch& batch,
+                              std::int64_t step, double progress, NoiseSource& noise);
 
 }  // namespace reseda::speech

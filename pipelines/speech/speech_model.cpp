@@ -13,14 +13,18 @@ constexpr const char* kMetadataKey = "reseda.speech";
 }  // namespace
 
 void SpeechModelConfig::validate() const {
-  RESEDA_REQUIRE(sample_rate >= 4000 && sample_rate <= 192000, Errc::kUsage, "model.sample_rate must be 4000 to 192000 Hz, got ", sample_rate);
-  RESEDA_REQUIRE(normalize == "peak" || normalize == "rms", Errc::kUsage, "model.normalize must be peak or rms, got '", normalize, "'");
+  RESEDA_REQUIRE(sample_rate >= 4000 && sample_rate <= 192000, Errc::kUsage,
+                 "model.sample_rate must be 4000 to 192000 Hz, got ", sample_rate);
+  RESEDA_REQUIRE(normalize == "peak" || normalize == "rms", Errc::kUsage, "model.normalize must be peak or rms, got '",
+                 normalize, "'");
   RESEDA_REQUIRE(level > 0, Errc::kUsage, "model.level must be positive, got ", level);
-  RESEDA_REQUIRE(padding == "zero" || padding == "reflection", Errc::kUsage, "model.padding must be zero or reflection, got '", padding, "'");
+  RESEDA_REQUIRE(padding == "zero" || padding == "reflection", Errc::kUsage,
+                 "model.padding must be zero or reflection, got '", padding, "'");
 }
 
 SpeechModel::SpeechModel(SpeechModelConfig config)
-    : config_(std::move(config)), network_(nets::make_network(config_.network, "model.network")),
+    : config_(std::move(config)),
+      network_(nets::make_network(config_.network, "model.network")),
       process_(diffusion::make_process(config_.process, "model.process")) {
   config_.validate();
 }
@@ -28,7 +32,8 @@ SpeechModel::SpeechModel(SpeechModelConfig config)
 SpeechModel SpeechModel::load(const std::filesystem::path& file) {
   const StateDict weights = io::read_safetensors(file);
   const auto found = weights.metadata.find(kMetadataKey);
-  RESEDA_REQUIRE(found != weights.metadata.end(), Errc::kCheckpoint, file.string(), ": not a reseda speech model (metadata '", kMetadataKey, "' is missing)");
+  RESEDA_REQUIRE(found != weights.metadata.end(), Errc::kCheckpoint, file.string(),
+                 ": not a reseda speech model (metadata '", kMetadataKey, "' is missing)");
   SpeechModelConfig config;
   try {
     read_config(io::parse_json(found->second, file.string()), config, "model");

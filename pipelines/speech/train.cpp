@@ -48,14 +48,53 @@ app::Verb train_verb() {
   verb.name = "train";
   verb.about = "Trains a speech model on folders of clean speech, noise and room responses, mixed anew at every step.";
   verb.example = "reseda speech train --clean speech --noise noise --rooms rir -o run --resume";
-  verb.flags.add({.name = "clean", .word = "DIR[:WEIGHT]", .help = "Folder of clean speech, with its relative chance per second; may be repeated", .group = "Data", .hint = app::ValueHint::kFolder, .required = true, .repeatable = true});
-  verb.flags.add({.name = "noise", .word = "DIR[:WEIGHT]", .help = "Folder of noise; may be repeated", .group = "Data", .hint = app::ValueHint::kFolder, .required = true, .repeatable = true});
-  verb.flags.add({.name = "rooms", .word = "DIR", .help = "Folder of room impulse responses; may be repeated", .group = "Data", .hint = app::ValueHint::kFolder, .repeatable = true});
-  verb.flags.add({.name = "pack", .word = "FILE", .help = "Where the decoded audio is kept; by default in the output folder", .group = "Data", .hint = app::ValueHint::kFile});
-  verb.flags.add({.name = "output", .letter = 'o', .word = "DIR", .help = "Folder of the run: model, training state, log", .group = "Data", .hint = app::ValueHint::kFolder, .required = true});
-  verb.flags.add({.name = "resume", .type = app::FlagType::kSwitch, .help = "Continue the run in the output folder to the same bytes as if it had never stopped", .group = "Training"});
-  verb.flags.add({.name = "recipe", .value = "speech/reseda-16k", .word = "NAME|FILE", .help = "Configuration of model, optimiser, mixer and loss", .group = "Training", .hint = app::ValueHint::kFile});
-  verb.flags.add({.name = "steps", .type = app::FlagType::kInteger, .help = "Optimiser steps, in place of the recipe's", .group = "Training", .least = 1.0});
+  verb.flags.add({.name = "clean",
+                  .word = "DIR[:WEIGHT]",
+                  .help = "Folder of clean speech, with its relative chance per second; may be repeated",
+                  .group = "Data",
+                  .hint = app::ValueHint::kFolder,
+                  .required = true,
+                  .repeatable = true});
+  verb.flags.add({.name = "noise",
+                  .word = "DIR[:WEIGHT]",
+                  .help = "Folder of noise; may be repeated",
+                  .group = "Data",
+                  .hint = app::ValueHint::kFolder,
+                  .required = true,
+                  .repeatable = true});
+  verb.flags.add({.name = "rooms",
+                  .word = "DIR",
+                  .help = "Folder of room impulse responses; may be repeated",
+                  .group = "Data",
+                  .hint = app::ValueHint::kFolder,
+                  .repeatable = true});
+  verb.flags.add({.name = "pack",
+                  .word = "FILE",
+                  .help = "Where the decoded audio is kept; by default in the output folder",
+                  .group = "Data",
+                  .hint = app::ValueHint::kFile});
+  verb.flags.add({.name = "output",
+                  .letter = 'o',
+                  .word = "DIR",
+                  .help = "Folder of the run: model, training state, log",
+                  .group = "Data",
+                  .hint = app::ValueHint::kFolder,
+                  .required = true});
+  verb.flags.add({.name = "resume",
+                  .type = app::FlagType::kSwitch,
+                  .help = "Continue the run in the output folder to the same bytes as if it had never stopped",
+                  .group = "Training"});
+  verb.flags.add({.name = "recipe",
+                  .value = "speech/reseda-16k",
+                  .word = "NAME|FILE",
+                  .help = "Configuration of model, optimiser, mixer and loss",
+                  .group = "Training",
+                  .hint = app::ValueHint::kFile});
+  verb.flags.add({.name = "steps",
+                  .type = app::FlagType::kInteger,
+                  .help = "Optimiser steps, in place of the recipe's",
+                  .group = "Training",
+                  .least = 1.0});
   verb.flags.add(app::config_flags());
   verb.flags.add(app::compute_flags());
   verb.run = train;

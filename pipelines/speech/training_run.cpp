@@ -20,7 +20,9 @@ constexpr const char* kConfigKey = "reseda.training";
 double si_sdr_db(const at::Tensor& clean, const at::Tensor& estimate) {
   const at::Tensor c = clean - clean.mean(-1, true), e = estimate - estimate.mean(-1, true);
   const at::Tensor target = (e * c).sum(-1, true) / (c.square().sum(-1, true) + 1e-12) * c;
-  return (10.0 * ((target.square().sum(-1) + 1e-12) / ((e - target).square().sum(-1) + 1e-12)).log10()).mean().item<double>();
+  return (10.0 * ((target.square().sum(-1) + 1e-12) / ((e - target).square().sum(-1) + 1e-12)).log10())
+      .mean()
+      .item<double>();
 }
 
 /// One JSON object per line, appended; a log of the run for people and plots.
@@ -38,10 +40,13 @@ class RunLog {
   std::ofstream out_;
 };
 
-void put(ConfigNode& node, const std::string& key, double value) { node[key] = ConfigNode(number_text(std::round(value * 1e5) / 1e5)); }
+void put(ConfigNode& node, const std::string& key, double value) {
+  node[key] = ConfigNode(number_text(std::round(value * 1e5) / 1e5));
+}
 
 /// Averaged weights on fixed pairs of held-out recordings: the first call's SI-SDR and loudness distance.
-ConfigNode validate_model(const SpeechModel& model, const Mixer& mixer, std::int64_t pairs, std::int64_t samples, c10::Device device) {
+ConfigNode validate_model(const SpeechModel& model, const Mixer& mixer, std::int64_t pairs, std::int64_t samples,
+                          c10::Device device) {
   torch::NoGradGuard no_grad;
   double sdr = 0, sdr_in = 0, distance = 0, distance_in = 0;
   const std::int64_t size = 4;
@@ -51,7 +56,8 @@ ConfigNode validate_model(const SpeechModel& model, const Mixer& mixer, std::int
     batch = {batch.clean.to(device), batch.noisy.to(device)};
     const at::Tensor y = model.analyse(batch.noisy);
     const double t = model.process().network_time(model.process().t_start());
-    const at::Tensor wave = model.synthesise(model.network().forward(y, y, at::full({size}, t, y.options().dtype(at::kFloat))), samples);
+    const at::Tensor wave =
+        model.synthesise(model.network().forward(y, y, at::full({size}, t, y.options().dtype(at::kFloat))), samples);
     sdr += si_sdr_db(batch.clean, wave);
     sdr_in += si_sdr_db(batch.clean, batch.noisy);
     distance += loudness_distance(batch.clean, wave).mean().item<double>();
@@ -76,7 +82,8 @@ std::string training_identity(const TrainingRun& run) {
 void TrainingConfig::validate() const {
   RESEDA_REQUIRE(pairs >= 1 && pairs <= 4096, Errc::kUsage, "pairs must be 1 to 4096, got ", pairs);
   RESEDA_REQUIRE(frames >= 64, Errc::kUsage, "frames must be at least 64, got ", frames);
-  RESEDA_REQUIRE(precision == "f32" || precision == "bf16", Errc::kUsage, "precision must be f32 or bf16, got '", precision, "'");
+  RESEDA_REQUIRE(precision == "f32" || precision == "bf16", Errc::kUsage, "precision must be f32 or bf16, got '",
+                 precision, "'");
   RESEDA_REQUIRE(hold_out == 0 || hold_out >= 2, Errc::kUsage, "hold_out must be 0 or at least 2, got ", hold_out);
 }
 
@@ -84,7 +91,8 @@ bool run_training(const TrainingRun& run) {
   const TrainingConfig& config = run.config;
   const auto model_file = run.out / "model.safetensors", state_file = run.out / "state.safetensors";
   const bool exists = std::filesystem::exists(state_file);
-  RESEDA_REQUIRE(!exists || run.resume, Errc::kOutput, run.out.string(), ": holds a training run already; give --resume to continue it or another folder");
+  RESEDA_REQUIRE(!exists || run.resume, Errc::kOutput, run.out.string(),
+                 ": holds a training run already; give --resume to continue it or another folder");
   std::filesystem::create_directories(run.out);
 
   const PackedAudio audio = read_pack(run.pack, config.hold_out);
@@ -99,7 +107,8 @@ bool run_training(const TrainingRun& run) {
   if (exists) {
     const StateDict state = io::read_safetensors(state_file);
     const auto found = state.metadata.find(kConfigKey);
-    RESEDA_REQUIRE(found != state.metadata.end() && found->second == identity, Errc::kCheckpoint, state_file.string(), ": was written with another configuration or seed");
+    RESEDA_REQUIRE(found != state.metadata.end() && found->second == identity, Errc::kCheckpoint, state_file.string(),
+                   ": was written with another configuration or seed");
     trainer.restore(state);
   }
 
@@ -140,15 +149,19 @@ bool run_training(const TrainingRun& run) {
       const Mixer unseen(audio.validation, config.mixer, config.model.sample_rate, run.seed + 1);
       ConfigNode line = ConfigNode::map();
       put(line, "validated_step", static_cast<double>(step));
-      line.merge(validate_model(model, unseen, config.validation_pairs, 2 * samples + config.model.stft.hop, run.device));
+      line.merge(
+          validate_model(model, unseen, config.validation_pairs, 2 * samples + config.model.stft.hop, run.device));
       log.write(line);
       log::info("step ", step, ": ", line.to_json());
     };
-  return trainer.run([&](std::int64_t step) {
-    Mixer::Batch batch = mixer.batch(step, config.pairs, samples, config.model.level);
-    batch = {batch.clean.to(run.device), batch.noisy.to(run.device)};
-    return few_call_loss(model, config.loss, batch, step, static_cast<double>(step) / static_cast<double>(config.train.steps), noise);
-  }, hooks);
+  return trainer.run(
+      [&](std::int64_t step) {
+        Mixer::Batch batch = mixer.batch(step, config.pairs, samples, config.model.level);
+        batch = {batch.clean.to(run.device), batch.noisy.to(run.device)};
+        return few_call_loss(model, config.loss, batch, step,
+                             static_cast<double>(step) / static_cast<double>(config.train.steps), noise);
+      },
+      hooks);
 }
 
 }  // namespace reseda::speech

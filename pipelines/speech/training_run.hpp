@@ -34,7 +34,8 @@ struct TrainingConfig {
     v("loss", loss, "what is minimised");
     v("pairs", pairs, "pairs per step");
     v("frames", frames, "spectral frames of a training crop");
-    v("precision", precision, "f32, or bf16 for activations in bfloat16 (weights, norms' statistics and losses stay float32)");
+    v("precision", precision,
+      "f32, or bf16 for activations in bfloat16 (weights, norms' statistics and losses stay float32)");
     v("hold_out", hold_out, "every n-th recording of each folder validates; 0 trains on all and skips validation");
     v("validation_pairs", validation_pairs, "pairs of a validation");
   }
@@ -47,8 +48,8 @@ struct TrainingRun {
   std::uint64_t seed = 0;
   bool resume = false;
   c10::Device device = c10::Device(c10::kCPU);
-  ProgressSink progress;           ///< (step, steps, "loss ...")
-  std::function<bool()> stop;      ///< e.g. on SIGINT: saves and returns
+  ProgressSink progress;       ///< (step, steps, "loss ...")
+  std::function<bool()> stop;  ///< e.g. on SIGINT: saves and returns
 };
 
 /// Trains a speech model. Every save_every steps the folder gets the averaged model and the whole training state, each

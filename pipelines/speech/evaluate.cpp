@@ -1,0 +1,329 @@
+#include "pipelines/speech/evaluate.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <mutex>
+#include <set>
+#include <system_error>
+#include <thread>
+
+#include "io/record/atomic_file.hpp"
+#include "modules/core/log.hpp"
+#include "modules/metrics/summary.hpp"
+#include "pipelines/common/failure.hpp"
+#include "pipelines/common/terminal.hpp"
+#include "pipelines/speech/evaluation/evaluation_record.hpp"
+#include "pipelines/speech/evaluation/svg_text.hpp"
+#include "pipelines/speech/spectrogram_picture.hpp"
+
+namespace reseda::speech {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kOutputs[] = {"scores.csv", "scores.json", "report.html"};
+
+/// Scores items on several threads; each item's result does not depend on their number.
+std::vector<ItemResult> score_items(const std::vector<EvaluationItem>& items, LengthRule rule, std::size_t jobs) {
+  std::vector<ItemResult> results(items.size());
+  std::atomic<std::size_t> next = 0, done = 0;
+  const auto work = [&] {
+    at::set_num_threads(1);
+    const c10::InferenceMode inference;
+    for (std::size_t i = next++; i < items.size() && !app::stop_requested(); i = next++) {
+      results[i].item = items[i];
+      try {
+        results[i].scores = score_item(items[i], rule);
+      } catch (...) {
+        const app::Failure failure = app::describe_exception(std::current_exception());
+        results[i].code = failure.code;
+        results[i].problem = failure.message.empty() ? "unknown failure" : failure.message;
+      }
+      app::show_status(std::to_string(++done) + " of " + std::to_string(items.size()) + " files");
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t t = 1; t < std::min(jobs, items.size()); ++t) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  app::clear_status();
+  app::throw_if_stopped();
+  return results;
+}
+
+/// Rows to draw: the named ones, then half from each end of the order.
+std::vector<std::size_t> chosen_rows(const EvaluationPage& page, const std::vector<std::string>& named,
+                                     std::size_t count) {
+  std::vector<std::size_t> chosen;
+  for (const std::string& name : named) {
+    const auto& rows = page.table->rows;
+    const auto found = std::find_if(rows.begin(), rows.end(), [&](const ScoreTable::Row& row) {
+      return row.file == name || without_extension(row.file) == without_extension(name);
+    });
+    RESEDA_REQUIRE(found != rows.end(), Errc::kUsage, "--picture: no compared file '", name, "'");
+    chosen.push_back(static_cast<std::size_t>(found - rows.begin()));
+  }
+  const std::size_t total = page.order.size(), worst = std::min((count + 1) / 2, total),
+                    best = std::min(count / 2, total - worst);
+  chosen.insert(chosen.end(), page.order.begin(), page.order.begin() + static_cast<std::ptrdiff_t>(worst));
+  chosen.insert(chosen.end(), page.order.end() - static_cast<std::ptrdiff_t>(best), page.order.end());
+  std::vector<std::size_t> unique;
+  for (const std::size_t row : chosen)
+    if (std::find(unique.begin(), unique.end(), row) == unique.end()) unique.push_back(row);
+  return unique;
+}
+
+std::string caption_of(const ScoreTable& table, std::size_t row, double seconds, const PictureConfig& config) {
+  std::string caption;
+  for (const ScoreName& score : computed_scores()) {
+    const auto value = [&](const std::string& column) {
+      const auto index = table.find_column(column);
+      return index ? fixed_text(table.rows[row].values[*index], score.decimals) : std::string();
+    };
+    const std::string before = value("noisy_" + score.key);
+    caption += (caption.empty() ? "" : ", ") + score.label + " " + (before.empty() ? "" : before + " to ") +
+               value(score.key) + (score.unit.empty() ? "" : " " + score.unit);
+  }
+  if (seconds > config.seconds)
+    caption += "; the first " + fixed_text(config.seconds, 0) + " of " + fixed_text(seconds, 1) + " s are shown";
+  return caption;
+}
+
+PictureRow draw(const EvaluationItem& item, LengthRule rule, const ScoreTable& table, std::size_t row,
+                const PictureConfig& config) {
+  const EvaluationWaves waves = read_waves(item, rule);
+  std::vector<std::pair<std::string, at::Tensor>> named;
+  if (waves.noisy) named.emplace_back("noisy", waves.noisy->mean(0));
+  named.emplace_back("enhanced", waves.enhanced.mean(0));
+  named.emplace_back("clean", waves.clean.mean(0));
+  double full = 0;
+  for (auto& [name, picture] : named) {
+    picture = power_picture(picture, waves.rate_hz, config);
+    full = std::max(full, picture.max().item<double>());
+  }
+  const double seconds = static_cast<double>(waves.clean.size(1)) / static_cast<double>(waves.rate_hz);
+  PictureRow out{.file = item.name, .caption = caption_of(table, row, seconds, config), .pictures = {}};
+  for (const auto& [name, power] : named)
+    out.pictures.push_back(spectrogram_svg(power, full, name, waves.rate_hz, seconds, config));
+  return out;
+}
+
+void draw_pictures(EvaluationPage& page, const std::vector<ItemResult>& results, LengthRule rule,
+                   const app::Flags& flags) {
+  PictureConfig config;
+  config.seconds = flags.number("picture-seconds");
+  std::vector<const EvaluationItem*> items;
+  for (const ItemResult& result : results)
+    if (result.problem.empty()) items.push_back(&result.item);
+  for (const std::size_t row :
+       chosen_rows(page, flags.list("picture"), static_cast<std::size_t>(flags.integer("pictures")))) {
+    app::throw_if_stopped();
+    page.pictures.push_back(draw(*items[row], rule, *page.table, row, config));
+  }
+  page.colour_bar = colour_bar_svg(config);
+}
+
+/// 0 if all items are good, 1 if some are, and their common code (or 1) if none is.
+int exit_code(const std::vector<ItemResult>& results) {
+  std::set<Errc> codes;
+  bool good = false;
+  for (const ItemResult& result : results) {
+    if (result.problem.empty())
+      good = true;
+    else
+      codes.insert(result.code);
+  }
+  if (codes.empty()) return 0;
+  return !good && codes.size() == 1 ? static_cast<int>(*codes.begin()) : 1;
+}
+
+/// Makes the output folder and refuses files that exist, before any work.
+void prepare_output(const fs::path& folder, bool overwrite) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  RESEDA_REQUIRE(!error && fs::is_directory(folder), Errc::kOutput, folder.string(), ": cannot make this folder",
+                 error ? ": " + error.message() : std::string());
+  for (const char* name : kOutputs)
+    RESEDA_REQUIRE(overwrite || !fs::exists(folder / name), Errc::kOutput, (folder / name).string(),
+                   ": exists (--overwrite replaces it)");
+}
+
+std::vector<ScoreTable> outside_scores(const std::vector<std::string>& specs, bool noisy) {
+  std::vector<ScoreTable> tables;
+  ScoreTable columns = table_of({}, noisy);
+  for (const std::string& spec : specs) {
+    tables.push_back(read_scores(spec));
+    merge_scores(columns, tables.back());  // a column that is there twice is refused before the work
+  }
+  return tables;
+}
+
+std::vector<std::pair<std::string, std::string>> facts_of(const app::Flags& flags, const ScoreTable& table) {
+  double seconds = 0;
+  for (const double value : table.column(0)) seconds += value;
+  std::vector<std::pair<std::string, std::string>> facts = {{"clean", flags.text("clean")},
+                                                            {"enhanced", flags.text("enhanced")}};
+  if (flags.given("noisy")) facts.emplace_back("noisy", flags.text("noisy"));
+  for (const std::string& spec : flags.list("scores")) facts.emplace_back("scores", spec);
+  facts.emplace_back("compared",
+                     std::to_string(table.rows.size()) + " files, " + fixed_text(seconds / 60, 1) + " minutes");
+  facts.emplace_back("interval", "95 %, " + std::to_string(flags.integer("draws")) + " bootstrap draws, seed " +
+                                     std::to_string(flags.integer("seed")));
+  facts.emplace_back("made by", std::string("reseda ") + app::version() + " speech evaluate");
+  return facts;
+}
+
+int evaluate(const app::Flags& flags) {
+  const bool noisy = flags.given("noisy");
+  const LengthRule rule = flags.text("lengths") == "exact" ? LengthRule::kExact : LengthRule::kShortest;
+  const std::vector<ScoreTable> outside = outside_scores(flags.list("scores"), noisy);
+  const std::vector<EvaluationItem> items = match_files({.clean = flags.text("clean"),
+                                                         .enhanced = flags.text("enhanced"),
+                                                         .noisy = flags.text("noisy"),
+                                                         .subset = flags.on("subset")});
+  const fs::path folder = flags.text("output");
+  if (!folder.empty()) prepare_output(folder, flags.on("overwrite"));
+  const auto jobs = static_cast<std::size_t>(
+      flags.given("jobs") ? flags.integer("jobs") : std::max<std::int64_t>(1, std::thread::hardware_concurrency()));
+  const std::vector<ItemResult> results = score_items(items, rule, jobs);
+
+  ScoreTable table = table_of(results, noisy);
+  for (const ScoreTable& scores : outside)
+    for (const std::string& file : merge_scores(table, scores))
+      log::warning("scores: '", file, "' is none of the compared files");
+  EvaluationPage page;
+  page.table = &table;
+  page.facts = facts_of(flags, table);
+  page.ordered_by = flags.given("sort") ? flags.text("sort") : noisy ? "d_si_sdr" : "si_sdr";
+  page.order = worst_first(table, page.ordered_by);
+  page.notes = notes_on(table);
+  for (std::size_t c = 0; c < table.columns.size(); ++c)
+    page.summary.push_back(metrics::bootstrap_mean(
+        table.column(c), {.draws = flags.integer("draws"), .seed = static_cast<std::uint64_t>(flags.integer("seed"))}));
+  for (const ItemResult& result : results) {
+    if (result.problem.empty()) continue;
+    page.failures.emplace_back(result.item.name, result.problem);
+    log::error(errc_name(result.code), ": ", result.problem);
+  }
+  for (const std::string& note : page.notes) log::info("note: ", note);
+  if (!folder.empty()) {
+    draw_pictures(page, results, rule, flags);
+    const std::string contents[] = {to_csv(table), to_json(page), evaluation_html(page)};
+    for (std::size_t i = 0; i < std::size(contents); ++i)
+      io::write_file(folder / kOutputs[i], contents[i],
+                     flags.on("overwrite") ? io::Existing::kReplace : io::Existing::kRefuse);
+  }
+  const std::string text = flags.on("json")     ? to_json(page)
+                           : table.rows.empty() ? ""
+                                                : summary_text(table, page.summary);
+  std::fputs(text.c_str(), stdout);
+  log::info(table.rows.size(), " of ", results.size(), " files compared",
+            folder.empty() ? "" : "; " + (folder / kOutputs[2]).string());
+  return exit_code(results);
+}
+
+app::FlagTable evaluate_flags() {
+  using app::FlagType;
+  app::FlagTable table;
+  const std::string files = "Files", report = "Report";
+  table.add({.name = "clean",
+             .word = "FOLDER",
+             .help = "clean recordings (or one file)",
+             .group = files,
+             .hint = app::ValueHint::kFolder,
+             .required = true});
+  table.add({.name = "enhanced",
+             .word = "FOLDER",
+             .help = "enhanced recordings; matched by path or name, whatever the extension",
+             .group = files,
+             .hint = app::ValueHint::kFolder,
+             .required = true});
+  table.add({.name = "noisy",
+             .word = "FOLDER",
+             .help = "the recordings before enhancement: adds what was gained over them",
+             .group = files,
+             .hint = app::ValueHint::kFolder});
+  table.add({.name = "subset",
+             .type = FlagType::kSwitch,
+             .help = "pass over clean files that have no enhanced one",
+             .group = files});
+  table.add({.name = "lengths",
+             .value = "exact",
+             .help = "exact refuses files of another length, shortest compares what all have",
+             .group = files,
+             .choices = {"exact", "shortest"}});
+  table.add({.name = "scores",
+             .word = "FILE[:COLUMNS]",
+             .help = "CSV of scores made elsewhere: a column 'file' and columns of numbers",
+             .group = files,
+             .hint = app::ValueHint::kFile,
+             .repeatable = true});
+  table.add({.name = "output",
+             .letter = 'o',
+             .word = "FOLDER",
+             .help = "where scores.csv, scores.json and report.html go; without it only the means are printed",
+             .group = report,
+             .hint = app::ValueHint::kFolder});
+  table.add(
+      {.name = "overwrite", .type = FlagType::kSwitch, .help = "replace files of an earlier report", .group = report});
+  table.add({.name = "json", .type = FlagType::kSwitch, .help = "print the scores as JSON", .group = report});
+  table.add({.name = "sort",
+             .word = "COLUMN",
+             .help = "column that decides worst and best; by default d_si_sdr or si_sdr",
+             .group = report});
+  table.add({.name = "pictures",
+             .type = FlagType::kInteger,
+             .value = "6",
+             .help = "files shown as spectrograms: half the worst, half the best",
+             .group = report,
+             .least = 0,
+             .most = 1000});
+  table.add({.name = "picture", .word = "FILE", .help = "a further file to show", .group = report, .repeatable = true});
+  table.add({.name = "picture-seconds",
+             .type = FlagType::kNumber,
+             .value = "10",
+             .help = "longest stretch in a picture",
+             .group = report,
+             .least = 0.1,
+             .most = 600});
+  table.add({.name = "draws",
+             .type = FlagType::kInteger,
+             .value = "10000",
+             .help = "resamples of the files behind the 95 % intervals",
+             .group = report,
+             .least = 1,
+             .most = 1000000});
+  table.add({.name = "seed",
+             .type = FlagType::kInteger,
+             .value = "0",
+             .help = "seed of the resamples",
+             .group = report,
+             .least = 0});
+  table.add({.name = "jobs",
+             .letter = 'j',
+             .type = FlagType::kInteger,
+             .help = "files scored at once; by default one per processor",
+             .least = 1,
+             .most = 1024});
+  return table;
+}
+
+}  // namespace
+
+app::Verb evaluate_verb() {
+  app::Verb verb;
+  verb.name = "evaluate";
+  verb.about = "Scores enhanced recordings against clean ones and writes a table and a page with spectrograms.";
+  verb.example = "reseda speech evaluate --clean clean --enhanced cleaned --noisy noisy -o report";
+  verb.flags = evaluate_flags();
+  verb.run = evaluate;
+  return verb;
+}
+
+}  // namespace reseda::speech

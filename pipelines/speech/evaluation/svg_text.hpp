@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+namespace reseda::speech {
+
+/// A number with a fixed count of decimals; "n/a" for NaN, "inf" and "-inf" for infinities, never "-0.00".
+std::string fixed_text(double value, int decimals);
+
+/// Opening tag of a figure that scales with its container; `title` is shown on hovering and read aloud.
+std::string svg_open(double width, double height, const std::string& title);
+
+enum class Stroke { kAxis, kDashed, kMean };
+std::string svg_line(double x1, double y1, double x2, double y2, Stroke stroke = Stroke::kAxis);
+
+enum class Anchor { kStart, kMiddle, kEnd };
+enum class Turn { kNone, kUp };  ///< kUp: reads from bottom to top
+std::string svg_label(double x, double y, const std::string& text, Anchor anchor, Turn turn = Turn::kNone);
+/// The bold line above a figure.
+std::string svg_title(double x, const std::string& text);
+
+/// The label of a tick, with as many decimals as steps of this size need.
+std::string tick_text(double value, double step);
+
+}  // namespace reseda::speech
