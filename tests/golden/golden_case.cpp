@@ -68,7 +68,7 @@ std::vector<std::filesystem::path> golden_folders() {
   const char* variable = std::getenv("RESEDA_GOLDEN_DIRS");
   const std::filesystem::path source = RESEDA_SOURCE_DIR;
   if (variable == nullptr || *variable == '\0')
-    return {source / "tests/golden", source.parent_path() / "shared/golden"};
+    return {source.parent_path() / "shared/golden", source / "tests/golden"};
   std::vector<std::filesystem::path> folders;
   std::istringstream text(variable);
   for (std::string folder; std::getline(text, folder, ':');)

@@ -98,7 +98,7 @@ class GoldenCase {
   std::size_t checks_ = 0;
 };
 
-/// The folders of RESEDA_GOLDEN_DIRS (separated by colons) or, without it, tests/golden and ../shared/golden.
+/// The folders of RESEDA_GOLDEN_DIRS (separated by colons) or, without it, ../shared/golden and tests/golden.
 std::vector<std::filesystem::path> golden_folders();
 
 /// The system of a case file: the nearest folder named like one, else by the json's official repository, else "".

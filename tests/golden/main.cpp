@@ -1,9 +1,10 @@
-// Runs the recorded cases under RESEDA_GOLDEN_DIRS (default: tests/golden and ../shared/golden): one test per case,
+// Runs the recorded cases under RESEDA_GOLDEN_DIRS (default: ../shared/golden and tests/golden): one test per case,
 // named <system>.<case>. A case needs no code of its own: its json's kind says which function runs it
 // (golden_kinds.cpp).
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -71,10 +72,20 @@ class CaseTest : public testing::Test {
   Found found_;
 };
 
+void register_case(const std::string& name, const Found& found) {
+  const std::string suite = found.system.empty() ? "unknown" : found.system;
+  testing::RegisterTest(suite.c_str(), name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
+                        [found]() -> testing::Test* { return new CaseTest(found); });
+}
+
 void register_cases() {
   std::map<std::string, std::vector<std::filesystem::path>> seen;
   for (const auto& folder : golden_folders()) {
-    if (!std::filesystem::is_directory(folder)) continue;
+    if (!std::filesystem::is_directory(folder)) {
+      if (std::getenv("RESEDA_GOLDEN_DIRS") != nullptr)
+        register_case("folder", Found{folder, "", "", "is not a folder"});
+      continue;
+    }
     std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
       if (entry.path().extension() == ".json") files.push_back(entry.path());
@@ -82,16 +93,14 @@ void register_cases() {
     for (const auto& file : files) {
       const Found found = describe(file);
       if (!runs(found)) continue;
-      const std::string suite = found.system.empty() ? "unknown" : found.system;
       std::string name = file.stem().string();
-      auto& same_name = seen[suite + "." + name];
-      // tests/golden holds copies of some shared cases: once is enough.
+      auto& same_name = seen[found.system + "." + name];
+      // tests/golden holds copies of some shared cases, with fewer tensors: the first, whole one is enough.
       if (std::any_of(same_name.begin(), same_name.end(), [&](const auto& other) { return same_bytes(file, other); }))
         continue;
       same_name.push_back(file);
       if (same_name.size() > 1) name += "_" + std::to_string(same_name.size());
-      testing::RegisterTest(suite.c_str(), name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
-                            [found]() -> testing::Test* { return new CaseTest(found); });
+      register_case(name, found);
     }
   }
 }
