@@ -9,6 +9,10 @@ void run_blocks(GoldenCase& golden);
 void run_net(GoldenCase& golden);
 void run_weights(GoldenCase& golden);
 void run_stft(GoldenCase& golden);
+void run_sde(GoldenCase& golden);
+void run_pc(GoldenCase& golden);
+void run_ode(GoldenCase& golden);
+void run_sb(GoldenCase& golden);
 void run_transform(GoldenCase& golden);
 #ifdef RESEDA_WITH_AUDIO
 void run_metrics(GoldenCase& golden);
@@ -30,10 +34,10 @@ constexpr std::array kKinds = {
     Kind{"sgmse", "transform", run_transform},
     Kind{"sgmse", "blocks", run_blocks},
     Kind{"sgmse", "net", run_net},
-    Kind{"sgmse", "sde", nullptr, kNeedsSampler},
-    Kind{"sgmse", "pc", nullptr, kNeedsSampler},
-    Kind{"sgmse", "ode", nullptr, kNeedsSampler},
-    Kind{"sgmse", "sb", nullptr, kNeedsSampler},
+    Kind{"sgmse", "sde", run_sde},
+    Kind{"sgmse", "pc", run_pc},
+    Kind{"sgmse", "ode", run_ode},
+    Kind{"sgmse", "sb", run_sb},
     Kind{"sgmse", "enhance", nullptr, kNeedsSampler},
     Kind{"sgmse", "loss", nullptr, kNeedsTraining},
     Kind{"sgmse", "train2", nullptr, kNeedsTraining},

@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
-
 namespace reseda::diffusion {
 namespace {
 
@@ -22,11 +20,13 @@ Pairs neighbours(const at::Tensor& x) {
 
 SbSchedule sb_schedule(const SbVeConfig& config, const at::Tensor& t) {
   RESEDA_INVARIANT(t.dim() == 1 && t.scalar_type() == at::kFloat && t.device().is_cpu());
-  const double rate = 2.0 * std::log(config.k);
-  const bool brownian = rate == 0.0;
+  const bool brownian = config.k == 1.0;
+  // The official code takes the logarithm in float32, which decides the last bit of s.
+  const at::Tensor rate = 2.0 * at::log(at::scalar_tensor(config.k, at::kFloat));
   const at::Tensor square = brownian ? t * config.c : (at::pow(at::Scalar(config.k), t * 2.0) - 1.0) * config.c / rate;
-  const double total = brownian ? config.c : config.c * (std::pow(config.k, 2.0) - 1.0) / rate;
-  SbSchedule schedule{square.sqrt(), {}, at::scalar_tensor(std::sqrt(total), at::kFloat)};
+  const at::Tensor growth = at::scalar_tensor(config.c * (config.k * config.k - 1.0), at::kFloat);
+  const at::Tensor total = brownian ? at::scalar_tensor(config.c, at::kFloat) : growth / rate;
+  SbSchedule schedule{square.sqrt(), {}, total.sqrt()};
   const at::Tensor left = schedule.total.square() - schedule.s.square();
   schedule.r = (left.clamp_min(0.0) + config.eps).sqrt();
   return schedule;
@@ -35,9 +35,9 @@ SbSchedule sb_schedule(const SbVeConfig& config, const at::Tensor& t) {
 SbWeights sb_ode_weights(const SbSchedule& schedule) {
   const auto [s, s_before] = neighbours(schedule.s);
   const auto [r, r_before] = neighbours(schedule.r);
-  const at::Tensor total = schedule.total.square() + kEps;
-  return {s * r / (s_before * r_before + kEps), (r.square() - r_before * s * r / (s_before + kEps)) / total,
-          (s.square() - s_before * s * r / (r_before + kEps)) / total, at::zeros_like(s)};
+  const at::Tensor scale = (schedule.total.square() + kEps).reciprocal();
+  return {s * r / (s_before * r_before + kEps), (r.square() - r_before * s * r / (s_before + kEps)) * scale,
+          (s.square() - s_before * s * r / (r_before + kEps)) * scale, at::zeros_like(s)};
 }
 
 SbWeights sb_sde_weights(const SbSchedule& schedule) {
