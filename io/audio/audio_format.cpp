@@ -85,6 +85,11 @@ bool can_write(const AudioFormat& format) {
   if ((format.encoding & SF_FORMAT_SUBMASK) == SF_FORMAT_OPUS &&
       std::find(kOpusRates.begin(), kOpusRates.end(), format.sample_rate_hz) == kOpusRates.end())
     return false;
+  // libsndfile's check lets MPEG inside WAV pass, which it then cannot open.
+  const int subtype = format.encoding & SF_FORMAT_SUBMASK;
+  if (subtype >= SF_FORMAT_MPEG_LAYER_I && subtype <= SF_FORMAT_MPEG_LAYER_III &&
+      container_of(format.encoding) != SF_FORMAT_MPEG)
+    return false;
   SF_INFO info{};
   info.format = format.encoding;
   info.channels = static_cast<int>(format.channels);

@@ -19,10 +19,10 @@ struct AudioFormat {
   /// libsndfile's number: container | subtype | byte order. Default: WAV, 16 bit.
   int encoding = 0x010002;
   /// title, artist, album, comment, copyright, date, genre, license, software, tracknumber; absent ones are not listed.
-  std::map<std::string, std::string> tags;
-  std::vector<int> channel_map;      ///< libsndfile's position of each channel; empty when the file does not say
-  std::vector<std::byte> broadcast;  ///< the WAV bext chunk as libsndfile holds it; empty when absent
-  std::vector<std::byte> cart;       ///< the WAV cart chunk likewise
+  std::map<std::string, std::string> tags = {};
+  std::vector<int> channel_map = {};      ///< libsndfile's position of each channel; empty when the file does not say
+  std::vector<std::byte> broadcast = {};  ///< the WAV bext chunk as libsndfile holds it; empty when absent
+  std::vector<std::byte> cart = {};       ///< the WAV cart chunk likewise
 };
 
 struct AudioInfo {

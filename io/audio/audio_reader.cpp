@@ -92,7 +92,11 @@ std::int64_t AudioReader::State::count_frames() {
 }
 
 void AudioReader::State::seek_to_start() {
-  RESEDA_REQUIRE(sf_seek(file.get(), 0, SEEK_SET) == 0, Errc::kInput, name, ": cannot go back to its start");
+  if (sf_seek(file.get(), 0, SEEK_SET) == 0) return;
+  SF_INFO header{};  // some codecs cannot seek: start over
+  file.reset();
+  file = bytes.open(SFM_READ, header);
+  RESEDA_REQUIRE(file != nullptr, Errc::kInput, name, ": cannot go back to its start");
 }
 
 void AudioReader::State::check_finite(const float* samples, std::int64_t frames) {
@@ -112,7 +116,7 @@ at::Tensor AudioReader::State::read_block(std::int64_t frames) {
   const sf_count_t got = sf_readf_float(file.get(), interleaved.data(), frames);
   RESEDA_REQUIRE(bytes.system_error() == 0, Errc::kInput, name, ": cannot read: ", std::strerror(bytes.system_error()));
   RESEDA_REQUIRE(sf_error(file.get()) == SF_ERR_NO_ERROR, Errc::kInput, name, ": cannot be decoded near frame ",
-                 position, ": ", first_line(sf_strerror(file.get())));
+                 position, ": ", first_line(sf_strerror(file.get())), " (damaged or cut short)");
   RESEDA_REQUIRE(got == frames, Errc::kInput, name, ": is cut short: ends after frame ",
                  position + std::max<sf_count_t>(got, 0), ", its header says ", info.frames);
   check_finite(interleaved.data(), got);

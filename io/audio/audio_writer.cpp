@@ -21,7 +21,8 @@
 namespace reseda::io {
 namespace {
 
-constexpr std::int64_t kBlockFrames = 1 << 16;
+// libsndfile gets blocks of one size: what the Vorbis encoder makes depends on how its input is cut.
+constexpr std::int64_t kBlockFrames = 1 << 14;
 constexpr std::int64_t kLargestSampleBytes = 8;
 constexpr std::uint32_t kOggSerial = 0x52455345;
 
@@ -39,6 +40,13 @@ struct Target {
   }
 };
 
+/// Whether libsndfile makes a valid file of no samples.
+bool can_be_empty(int encoding) {
+  const int container = encoding & SF_FORMAT_TYPEMASK;
+  return container != SF_FORMAT_FLAC && container != SF_FORMAT_MPEG && container != SF_FORMAT_AIFF &&
+         (encoding & SF_FORMAT_SUBMASK) != SF_FORMAT_OPUS;
+}
+
 }  // namespace
 
 struct AudioWriter::State {
@@ -50,13 +58,14 @@ struct AudioWriter::State {
   std::unique_ptr<Target> target = std::make_unique<Target>();
   std::unique_ptr<detail::VirtualFile> bytes;
   detail::SoundFile file;
-  std::int64_t frames = 0, clipped = 0;
-  std::vector<float> interleaved;
+  std::int64_t frames = 0, pending_frames = 0, clipped = 0;  ///< frames: handed to libsndfile
+  std::vector<float> pending;
 
   void open();
   void make_room(std::int64_t frames_to_come);
   void move_to_rf64();
-  void write_block(const at::Tensor& samples);
+  void append(const at::Tensor& samples);
+  void flush();
   void close();
   void require_written(bool written) const;
 };
@@ -121,22 +130,31 @@ void AudioWriter::State::move_to_rf64() {
   }
 }
 
-void AudioWriter::State::write_block(const at::Tensor& samples) {
+/// Takes at most what the pending block has room for, and writes the block when it is full.
+void AudioWriter::State::append(const at::Tensor& samples) {
   const std::int64_t count = samples.size(1), channels = format.channels;
-  interleaved.resize(static_cast<std::size_t>(count * channels));
-  at::from_blob(interleaved.data(), {count, channels}, at::kFloat).copy_(samples.t());
+  pending.resize(static_cast<std::size_t>(kBlockFrames * channels));
+  float* begin = pending.data() + pending_frames * channels;
+  at::from_blob(begin, {count, channels}, at::kFloat).copy_(samples.t());
   const bool floats = stores_float(format.encoding);
   for (std::int64_t i = 0; i < count * channels; ++i) {
-    float& value = interleaved[static_cast<std::size_t>(i)];
+    float& value = begin[i];
     RESEDA_REQUIRE(std::isfinite(value), Errc::kNumeric, name, ": sample to write is ",
-                   std::isnan(value) ? "NaN" : "infinite", " at frame ", frames + i / channels, ", channel ",
-                   i % channels);
+                   std::isnan(value) ? "NaN" : "infinite", " at frame ", frames + pending_frames + i / channels,
+                   ", channel ", i % channels);
     if (floats || std::abs(value) <= 1.0F) continue;
     value = std::copysign(1.0F, value);
     ++clipped;
   }
-  require_written(sf_writef_float(file.get(), interleaved.data(), count) == count);
-  frames += count;
+  pending_frames += count;
+  if (pending_frames == kBlockFrames) flush();
+}
+
+void AudioWriter::State::flush() {
+  make_room(pending_frames);
+  require_written(sf_writef_float(file.get(), pending.data(), pending_frames) == pending_frames);
+  frames += pending_frames;
+  pending_frames = 0;
 }
 
 void AudioWriter::State::close() {
@@ -159,23 +177,25 @@ AudioWriter::AudioWriter(AudioWriter&&) noexcept = default;
 AudioWriter& AudioWriter::operator=(AudioWriter&&) noexcept = default;
 
 const AudioFormat& AudioWriter::format() const { return state_->format; }
-std::int64_t AudioWriter::frames() const { return state_->frames; }
+std::int64_t AudioWriter::frames() const { return state_->frames + state_->pending_frames; }
 std::int64_t AudioWriter::clipped_count() const { return state_->clipped; }
 
 void AudioWriter::write(const at::Tensor& samples) {
   RESEDA_INVARIANT(state_->file != nullptr);
   RESEDA_INVARIANT(samples.dim() == 2 && samples.size(0) == state_->format.channels);
   RESEDA_INVARIANT(samples.scalar_type() == at::kFloat && samples.is_cpu());
-  for (std::int64_t at = 0; at < samples.size(1); at += kBlockFrames) {
-    const std::int64_t count = std::min(kBlockFrames, samples.size(1) - at);
-    state_->make_room(count);
-    state_->write_block(samples.narrow(1, at, count));
+  for (std::int64_t at = 0, count = 0; at < samples.size(1); at += count) {
+    count = std::min(kBlockFrames - state_->pending_frames, samples.size(1) - at);
+    state_->append(samples.narrow(1, at, count));
   }
 }
 
 void AudioWriter::commit() {
   State& state = *state_;
   RESEDA_INVARIANT(state.file != nullptr);
+  state.flush();
+  RESEDA_REQUIRE(state.frames > 0 || can_be_empty(state.format.encoding), Errc::kOutput, state.name, ": ",
+                 encoding_name(state.format.encoding), " cannot hold zero samples");
   state.close();
   if ((state.format.encoding & SF_FORMAT_TYPEMASK) == SF_FORMAT_OGG)
     RESEDA_REQUIRE(detail::set_ogg_serial(state.target->descriptor(), kOggSerial), Errc::kOutput, state.name,

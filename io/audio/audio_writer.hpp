@@ -12,14 +12,14 @@
 namespace reseda::io {
 
 struct AudioWriterOptions {
-  /// How the file was made; goes into the software tag, where the container has one.
-  std::string provenance;
+  /// How the file was made; is appended to the software tag (mp3: the comment), where the container has one.
+  std::string provenance = {};
   /// A WAV file that would pass this size becomes RF64, whose sizes have 64 bits; aiff and au are refused there.
   std::int64_t riff_limit_bytes = 0xFFFF'0000;
 };
 
 /// Encodes audio in pieces. The file appears at commit(), whole; without it nothing is left. The same samples give the
-/// same bytes: no clock, no random stream numbers.
+/// same bytes, however they are cut into pieces: no clock, no random stream numbers.
 class AudioWriter {
  public:
   /// @param path    the file, or "-" for standard output, which gets WAV at commit()
@@ -38,7 +38,7 @@ class AudioWriter {
   /// @param samples  [C, n] float32 on the CPU
   /// @throws Error{kOutput} with the path when the disk is full, Error{kNumeric} at NaN or Inf, with frame and channel
   void write(const at::Tensor& samples);
-  /// Finishes the file and gives it its name. @throws Error{kOutput}
+  /// Finishes the file and gives it its name. @throws Error{kOutput}, also for zero samples in flac, mp3, opus and aiff
   void commit();
 
   std::int64_t frames() const;

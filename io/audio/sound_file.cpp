@@ -12,6 +12,7 @@ Descriptor::~Descriptor() {
 }
 
 SoundFile VirtualFile::open(int mode, SF_INFO& info) {
+  position_ = 0;
   SF_VIRTUAL_IO calls{&length, &seek, &read, &write, &tell};
   return SoundFile(sf_open_virtual(&calls, mode, &info, this));
 }

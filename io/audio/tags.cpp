@@ -1,7 +1,10 @@
 #include "io/audio/tags.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 namespace reseda::io::detail {
@@ -27,6 +30,27 @@ std::string cut(std::string text) {
   std::size_t end = kLongestText;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return text.substr(0, end);
+}
+
+/// UTF-8 as one byte a character, '?' above `highest`.
+std::string narrowed(const std::string& text, unsigned highest) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte & 0xC0) == 0x80) continue;
+    unsigned code = byte;
+    if (byte >= 0xC0)
+      code = byte <= 0xC3 && i + 1 < text.size() ? (byte & 3U) << 6 | (text[i + 1] & 0x3FU) : highest + 1;
+    out += code <= highest ? static_cast<char>(code) : '?';
+  }
+  return out;
+}
+
+/// libsndfile takes mp3 tags as Latin-1, and reads back aiff texts as ASCII; everywhere else they are UTF-8.
+std::string fitted(const std::string& text, int encoding) {
+  const int container = encoding & SF_FORMAT_TYPEMASK;
+  if (container == SF_FORMAT_MPEG) return narrowed(cut(text), 0xFF);
+  return container == SF_FORMAT_AIFF ? narrowed(cut(text), 0x7F) : cut(text);
 }
 
 template <class Chunk>
@@ -61,12 +85,14 @@ void write_tags(SNDFILE* file, const AudioFormat& format, const std::string& pro
   // What a container cannot hold, libsndfile refuses here; the samples matter more than a tag.
   std::map<std::string, std::string> tags = format.tags;
   if (!provenance.empty()) {
-    std::string& software = tags["software"];
-    software += (software.empty() ? "" : "; ") + provenance;
+    // LAME writes its own name as the software of an mp3.
+    std::string& text = tags[(format.encoding & SF_FORMAT_TYPEMASK) == SF_FORMAT_MPEG ? "comment" : "software"];
+    text += (text.empty() ? "" : "; ") + provenance;
   }
   for (const auto& [name, number] : kTags) {
     const auto found = tags.find(name);
-    if (found != tags.end() && !found->second.empty()) sf_set_string(file, number, cut(found->second).c_str());
+    if (found != tags.end() && !found->second.empty())
+      sf_set_string(file, number, fitted(found->second, format.encoding).c_str());
   }
   if (!format.channel_map.empty() && static_cast<std::int64_t>(format.channel_map.size()) == format.channels) {
     std::vector<int> map = format.channel_map;
