@@ -45,7 +45,9 @@ std::vector<ItemResult> score_items(const std::vector<EvaluationItem>& items, Le
         results[i].code = failure.code;
         results[i].problem = failure.message.empty() ? "unknown failure" : failure.message;
       }
-      app::show_status(std::to_string(++done) + " of " + std::to_string(items.size()) + " files");
+      ++done;
+      if (app::stderr_is_terminal())
+        app::show_status(std::to_string(done) + " of " + std::to_string(items.size()) + " files");
     }
   };
   std::vector<std::thread> threads;
@@ -57,18 +59,17 @@ std::vector<ItemResult> score_items(const std::vector<EvaluationItem>& items, Le
   return results;
 }
 
+bool is_named(const std::string& file, const std::string& name) {
+  return file == name || without_extension(file) == without_extension(name);
+}
+
 /// Rows to draw: the named ones, then half from each end of the order.
 std::vector<std::size_t> chosen_rows(const EvaluationPage& page, const std::vector<std::string>& named,
                                      std::size_t count) {
   std::vector<std::size_t> chosen;
-  for (const std::string& name : named) {
-    const auto& rows = page.table->rows;
-    const auto found = std::find_if(rows.begin(), rows.end(), [&](const ScoreTable::Row& row) {
-      return row.file == name || without_extension(row.file) == without_extension(name);
-    });
-    RESEDA_REQUIRE(found != rows.end(), Errc::kUsage, "--picture: no compared file '", name, "'");
-    chosen.push_back(static_cast<std::size_t>(found - rows.begin()));
-  }
+  for (const std::string& name : named)
+    for (std::size_t row = 0; row < page.table->rows.size(); ++row)
+      if (is_named(page.table->rows[row].file, name)) chosen.push_back(row);
   const std::size_t total = page.order.size(), worst = std::min((count + 1) / 2, total),
                     best = std::min(count / 2, total - worst);
   chosen.insert(chosen.end(), page.order.begin(), page.order.begin() + static_cast<std::ptrdiff_t>(worst));
@@ -154,14 +155,32 @@ void prepare_output(const fs::path& folder, bool overwrite) {
                    ": exists (--overwrite replaces it)");
 }
 
-std::vector<ScoreTable> outside_scores(const std::vector<std::string>& specs, bool noisy) {
+std::string sort_column(const app::Flags& flags) {
+  return flags.given("sort") ? flags.text("sort") : flags.given("noisy") ? "d_si_sdr" : "si_sdr";
+}
+
+/// Scores from other programs; refuses, before the work, a column that is there twice or is not there to sort by.
+std::vector<ScoreTable> outside_scores(const app::Flags& flags) {
   std::vector<ScoreTable> tables;
-  ScoreTable columns = table_of({}, noisy);
-  for (const std::string& spec : specs) {
+  ScoreTable columns = table_of({}, flags.given("noisy"));
+  for (const std::string& spec : flags.list("scores")) {
     tables.push_back(read_scores(spec));
-    merge_scores(columns, tables.back());  // a column that is there twice is refused before the work
+    merge_scores(columns, tables.back());
   }
+  worst_first(columns, sort_column(flags));
   return tables;
+}
+
+/// @throws Error{kUsage} for a --picture that is none of the files
+std::vector<EvaluationItem> find_items(const app::Flags& flags) {
+  std::vector<EvaluationItem> items = match_files({.clean = flags.text("clean"),
+                                                   .enhanced = flags.text("enhanced"),
+                                                   .noisy = flags.text("noisy"),
+                                                   .subset = flags.on("subset")});
+  for (const std::string& name : flags.list("picture"))
+    RESEDA_REQUIRE(std::any_of(items.begin(), items.end(), [&](const auto& item) { return is_named(item.name, name); }),
+                   Errc::kUsage, "--picture: no file '", name, "' among those compared");
+  return items;
 }
 
 std::vector<std::pair<std::string, std::string>> facts_of(const app::Flags& flags, const ScoreTable& table) {
@@ -182,11 +201,8 @@ std::vector<std::pair<std::string, std::string>> facts_of(const app::Flags& flag
 int evaluate(const app::Flags& flags) {
   const bool noisy = flags.given("noisy");
   const LengthRule rule = flags.text("lengths") == "exact" ? LengthRule::kExact : LengthRule::kShortest;
-  const std::vector<ScoreTable> outside = outside_scores(flags.list("scores"), noisy);
-  const std::vector<EvaluationItem> items = match_files({.clean = flags.text("clean"),
-                                                         .enhanced = flags.text("enhanced"),
-                                                         .noisy = flags.text("noisy"),
-                                                         .subset = flags.on("subset")});
+  const std::vector<ScoreTable> outside = outside_scores(flags);
+  const std::vector<EvaluationItem> items = find_items(flags);
   const fs::path folder = flags.text("output");
   if (!folder.empty()) prepare_output(folder, flags.on("overwrite"));
   const auto jobs = static_cast<std::size_t>(
@@ -200,7 +216,7 @@ int evaluate(const app::Flags& flags) {
   EvaluationPage page;
   page.table = &table;
   page.facts = facts_of(flags, table);
-  page.ordered_by = flags.given("sort") ? flags.text("sort") : noisy ? "d_si_sdr" : "si_sdr";
+  page.ordered_by = sort_column(flags);
   page.order = worst_first(table, page.ordered_by);
   page.notes = notes_on(table);
   for (std::size_t c = 0; c < table.columns.size(); ++c)

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "modules/core/error.hpp"
 #include "pipelines/speech/evaluation/evaluation_page.hpp"
 #include "pipelines/speech/evaluation/match_files.hpp"
 #include "pipelines/speech/evaluation/score_files.hpp"

@@ -119,9 +119,10 @@ std::vector<EvaluationItem> match_files(const EvaluationFolders& folders) {
   for (const fs::path& path : given) {
     std::error_code error;
     RESEDA_REQUIRE(fs::exists(path, error), Errc::kInput, path.string(), ": no such file or folder");
+  }
+  for (const fs::path& path : given)
     RESEDA_REQUIRE(fs::is_directory(path) == fs::is_directory(folders.enhanced), Errc::kInput, path.string(),
                    ": give folders throughout, or one file each");
-  }
   if (fs::is_directory(folders.enhanced)) return match_folders(folders);
   return {{.name = folders.enhanced.filename().string(),
            .clean = folders.clean,
