@@ -227,6 +227,10 @@ int evaluate(const app::Flags& flags) {
     page.failures.emplace_back(result.item.name, result.problem);
     log::error(errc_name(result.code), ": ", result.problem);
   }
+  if (!page.failures.empty())
+    page.notes.insert(page.notes.begin(), std::to_string(page.failures.size()) + " of " +
+                                              std::to_string(results.size()) +
+                                              " files could not be compared; they are listed at the end.");
   for (const std::string& note : page.notes) log::info("note: ", note);
   if (!folder.empty()) {
     draw_pictures(page, results, rule, flags);

@@ -13,7 +13,7 @@ struct PictureConfig {
   double seconds = 20.0;                   ///< longest stretch shown, from the start
   double range_db = 80.0;                  ///< from the brightest to the darkest colour
   double frame_s = 0.032;                  ///< Hann window
-  std::int64_t columns = 420, rows = 144;  ///< pixels
+  std::int64_t columns = 420, rows = 168;  ///< pixels
 };
 
 /// Mean power over the pixels' cells of the time-frequency plane.

@@ -19,15 +19,17 @@ bool has_noisy(const ScoreTable& table) { return table.find_column("noisy_" + co
 
 std::string label_of(const ScoreName& score) { return score.label + (score.unit.empty() ? "" : ", " + score.unit); }
 
-/// The computed scores, and further columns of the table as scores of their own.
+/// The computed scores, then every further column as a score of its own; noisy_X and d_X belong to X where that exists.
 std::vector<ScoreName> all_scores(const ScoreTable& table) {
   std::vector<ScoreName> scores = computed_scores();
-  const std::size_t computed = scores.size();
+  const auto is_part = [&](const std::string& column, const std::string& prefix) {
+    return column.starts_with(prefix) && table.find_column(column.substr(prefix.size()));
+  };
   for (const std::string& column : table.columns) {
-    bool known = column == "seconds" || column == "length_diff" || column == "delay";
-    for (std::size_t i = 0; i < computed; ++i)
-      known = known || column == scores[i].key || column == "noisy_" + scores[i].key || column == "d_" + scores[i].key;
-    if (!known) scores.push_back({column, column, "", 3, Better::kHigher});
+    if (column == "seconds" || column == "length_diff" || column == "delay") continue;
+    if (is_part(column, "d_") || is_part(column, "noisy_")) continue;
+    if (std::none_of(scores.begin(), scores.end(), [&](const ScoreName& s) { return s.key == column; }))
+      scores.push_back({column, column, "", 3, Better::kHigher});
   }
   return scores;
 }
@@ -53,7 +55,7 @@ void add_summary(io::HtmlReport& report, const EvaluationPage& page) {
   const bool noisy = has_noisy(table);
   Cells header = {"score", "better is", "enhanced"};
   if (noisy) header = {"score", "better is", "noisy", "enhanced", "change", "verdict"};
-  header.emplace_back("files without");
+  header.emplace_back("files left out");
   std::vector<Cells> rows;
   const std::size_t computed = computed_scores().size();
   const std::vector<ScoreName> scores = all_scores(table);
@@ -64,7 +66,7 @@ void add_summary(io::HtmlReport& report, const EvaluationPage& page) {
     row.push_back(mean_cell(table, page.summary, score.key, score.decimals));
     if (noisy) {
       row.push_back(mean_cell(table, page.summary, "d_" + score.key, score.decimals));
-      row.push_back(verdict(page, score));
+      row.push_back(i < computed ? verdict(page, score) : "");
     }
     row.push_back(std::to_string(page.summary[*table.find_column(score.key)].left_out));
     rows.push_back(std::move(row));
@@ -82,7 +84,7 @@ void add_plots(io::HtmlReport& report, const EvaluationPage& page) {
   for (const ScoreName& score : computed_scores())
     plots += histogram_svg(table.column(*table.find_column((noisy ? "d_" : "") + score.key)),
                            {.title = score.label + (noisy ? ": change" : ""),
-                            .unit = (noisy ? "change of " : "") + label_of(score),
+                            .unit = noisy ? (score.unit.empty() ? "change" : "change, " + score.unit) : label_of(score),
                             .better = score.better,
                             .better_side = noisy}) +
              "\n";
@@ -90,8 +92,7 @@ void add_plots(io::HtmlReport& report, const EvaluationPage& page) {
     if (!noisy) break;
     plots +=
         scatter_svg(table.column(*table.find_column("noisy_" + score.key)), table.column(*table.find_column(score.key)),
-                    files,
-                    {.title = score.label + ": noisy and enhanced", .unit = label_of(score), .better = score.better}) +
+                    files, {.title = score.label, .unit = score.unit, .better = score.better}) +
         "\n";
   }
   report.heading("Distribution over files");

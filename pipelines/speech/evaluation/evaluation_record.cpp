@@ -115,7 +115,7 @@ std::vector<std::string> notes_on(const ScoreTable& table) {
                     " samples, positive when late): SI-SDR and segmental SNR punish a shift, nothing was aligned.");
   if (const auto cuts = nonzero("length_diff"); !cuts.empty())
     notes.push_back(std::to_string(cuts.size()) + of_all + "differ in length from the clean ones (by " +
-                    number_text(cuts.front()) + " to " + number_text(cuts.back()) +
+                    number_text(cuts.front()) + (cuts.front() == cuts.back() ? "" : " to " + number_text(cuts.back())) +
                     " samples); only the part that all have was compared.");
   std::size_t undefined = 0;
   for (const ScoreName& score : computed_scores())

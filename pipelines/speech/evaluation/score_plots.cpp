@@ -115,10 +115,11 @@ std::string scatter_svg(const std::vector<double>& noisy, const std::vector<doub
   const double margin = too_close(low, high) ? std::max(0.5, 0.05 * std::abs(low)) : 0.04 * (high - low);
   const Scale x{low - margin, high + margin, kLeft, kWidth - kRight},
       y{low - margin, high + margin, kHeight - kBottom, kTop};
-  std::string out = frame(config.title, "noisy " + config.unit) + svg_line(kLeft, kTop, kLeft, kHeight - kBottom) +
+  const std::string unit = config.unit.empty() ? "" : ", " + config.unit;
+  std::string out = frame(config.title, "noisy" + unit) + svg_line(kLeft, kTop, kLeft, kHeight - kBottom) +
                     axis(x, true, 6) + axis(y, false, 5) +
                     svg_line(x(x.low), y(y.low), x(x.high), y(y.high), Stroke::kDashed) +
-                    svg_label(9, (kTop + kHeight - kBottom) / 2, "enhanced " + config.unit, Anchor::kMiddle, Turn::kUp);
+                    svg_label(9, (kTop + kHeight - kBottom) / 2, "enhanced" + unit, Anchor::kMiddle, Turn::kUp);
   for (const std::size_t i : shown) {
     const bool good = config.better == Better::kHigher ? enhanced[i] >= noisy[i] : enhanced[i] <= noisy[i];
     out += "<circle fill-opacity=\"0.75\" fill=\"" + std::string(good ? kGood : kBad) + "\" cx=\"" +

@@ -13,7 +13,7 @@ enum class Better { kHigher, kLower };
 /// set.
 struct HistogramConfig {
   std::string title;  ///< plain text
-  std::string unit;   ///< of the axis, e.g. "SI-SDR gain, dB"
+  std::string unit;   ///< below the axis, e.g. "change, dB"
   Better better = Better::kHigher;
   bool better_side = true;
 };
@@ -22,7 +22,8 @@ std::string histogram_svg(const std::vector<double>& values, const HistogramConf
 /// One dot per file: noisy score along x, enhanced score along y, and the diagonal of no change, as an SVG element. A
 /// dot shows its file on hovering. Pairs that are not finite are left out.
 struct ScatterConfig {
-  std::string title, unit;
+  std::string title;
+  std::string unit;  ///< e.g. "dB"; may be empty
   Better better = Better::kHigher;
 };
 std::string scatter_svg(const std::vector<double>& noisy, const std::vector<double>& enhanced,
