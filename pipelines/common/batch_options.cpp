@@ -23,7 +23,7 @@ FlagTable batch_flags() {
              .help = "files, folders, patterns such as 'in/**/*.wav', @list.txt with one of these per line, or - for "
                      "standard input",
              .hint = ValueHint::kFile,
-             .required = true,
+
              .repeatable = true,
              .positional = true});
   table.add({.name = "output",

@@ -42,7 +42,9 @@ double fraction_of(const Progress& progress) {
 
 std::string duration_text(double seconds) {
   char text[32];
-  if (seconds < 10)
+  if (seconds < 1)
+    std::snprintf(text, sizeof text, "%.0f ms", seconds * 1000);
+  else if (seconds < 10)
     std::snprintf(text, sizeof text, "%.1f s", seconds);
   else if (seconds < 100)
     std::snprintf(text, sizeof text, "%.0f s", seconds);

@@ -41,7 +41,7 @@ class BatchProgress {
   Clock::time_point begin_ = Clock::now(), drawn_ = {};
 };
 
-/// "0.4 s", "75 s", "12 min", "3 h 20 min".
+/// "40 ms", "1.4 s", "75 s", "12 min", "3 h 20 min".
 std::string duration_text(double seconds);
 
 }  // namespace reseda::app

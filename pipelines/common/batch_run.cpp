@@ -1,6 +1,8 @@
 #include "pipelines/common/batch_run.hpp"
 
+#include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <thread>
@@ -14,6 +16,9 @@
 
 namespace reseda::app {
 namespace {
+
+/// Microseconds are more than enough in a record.
+double rounded(double seconds) { return std::round(seconds * 1e6) / 1e6; }
 
 /// Adds the time until its end to a sum.
 class Stopwatch {
@@ -141,7 +146,7 @@ void BatchRun::save(Traveller& traveller) {
              io::sha256_file(file.staged(), Errc::kOutput),
              io::output_stamp(file.staged()),
              key_};
-    record.seconds = traveller.seconds;
+    record.seconds = rounded(traveller.seconds);
     if (ledger_ != nullptr) {
       entry.output = ledger_->name_of(planned.output);
       ledger_->write_done(entry, record);
@@ -155,7 +160,7 @@ void BatchRun::save(Traveller& traveller) {
   report(planned,
          io::JsonObject()
              .add("status", "done")
-             .add("seconds", traveller.seconds)
+             .add("seconds", rounded(traveller.seconds))
              .add("output_sha256", entry.output_sha256)
              .add("facts", record.facts),
          {planned.id, ItemOutcome::Status::kDone, traveller.seconds});
@@ -186,13 +191,13 @@ void BatchRun::fail(const Traveller& traveller, const std::exception_ptr& error)
                one_line((named ? "" : planned.input.string() + ": ") + failure.message));
     if (options_.fail_fast) halt_ = true;
     if (ledger_ != nullptr)
-      ledger_->write_failed(planned.id, {errc_name(failure.code), failure.message, traveller.seconds});
+      ledger_->write_failed(planned.id, {errc_name(failure.code), failure.message, rounded(traveller.seconds)});
     report(planned,
            io::JsonObject()
                .add("status", "failed")
                .add("code", errc_name(failure.code))
                .add("message", failure.message)
-               .add("seconds", traveller.seconds),
+               .add("seconds", rounded(traveller.seconds)),
            {planned.id, ItemOutcome::Status::kFailed, traveller.seconds});
   } catch (...) {  // neither the ledger nor standard output can be written: nothing of this run would be known
     give_up(std::current_exception());
