@@ -118,18 +118,17 @@ TEST_F(AudioTest, CutDataIsAnErrorAndUnknownLengthIsNot) {
       {"opus", SF_FORMAT_OGG | SF_FORMAT_OPUS},    {"mp3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III},
       {"aiff", SF_FORMAT_AIFF | SF_FORMAT_PCM_16}, {"au", SF_FORMAT_AU | SF_FORMAT_PCM_16},
       {"caf", SF_FORMAT_CAF | SF_FORMAT_PCM_16}};
-  for (const auto& [extension, encoding] : kinds) {
-    const AudioFormat format{.encoding = encoding};
+  for (const auto& kind : kinds) {
+    const std::string cut = "cut." + kind.first;
+    const AudioFormat format{.encoding = kind.second};
     if (!can_write(format)) continue;
     write_audio(file("whole"), tones(1, 100'000, 16000), format);
     const std::string whole = bytes_of(file("whole"));
     for (const double part : {0.3, 0.6, 0.9})
       expect_error(Errc::kInput, "cut short", [&] {
-        read_audio(put("cut." + extension,
-                       whole.substr(0, static_cast<std::size_t>(static_cast<double>(whole.size()) * part))));
+        read_audio(put(cut, whole.substr(0, static_cast<std::size_t>(static_cast<double>(whole.size()) * part))));
       });
-    expect_error(Errc::kInput, "cut short",
-                 [&] { read_audio(put("cut." + extension, whole.substr(0, whole.size() - 2))); });
+    expect_error(Errc::kInput, "cut short", [&] { read_audio(put(cut, whole.substr(0, whole.size() - 2))); });
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -113,7 +114,7 @@ TEST_F(SafetensorsTest, KeepsEveryDtypeAndOrder) {
     EXPECT_TRUE(read.is_contiguous()) << name;
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(read.data_ptr()) % read.element_size(), 0u) << name;
     const at::Tensor flat = tensor.resolve_conj().contiguous();
-    EXPECT_EQ(std::memcmp(read.data_ptr(), flat.data_ptr(), flat.nbytes()), 0) << name;
+    EXPECT_TRUE(flat.numel() == 0 || std::memcmp(read.data_ptr(), flat.data_ptr(), flat.nbytes()) == 0) << name;
   }
 }
 
