@@ -109,7 +109,9 @@ PictureRow draw(const EvaluationItem& item, LengthRule rule, const ScoreTable& t
     full = std::max(full, picture.max().item<double>());
   }
   const double seconds = static_cast<double>(waves.clean.size(1)) / static_cast<double>(waves.rate_hz);
-  PictureRow out{.file = item.name, .caption = caption_of(table, row, seconds, config), .pictures = {}};
+  PictureRow out{.file = item.name + (waves.noisy ? ", noisy to enhanced" : ""),
+                 .caption = caption_of(table, row, seconds, config),
+                 .pictures = {}};
   for (const auto& [name, power] : named)
     out.pictures.push_back(spectrogram_svg(power, full, name, waves.rate_hz, seconds, config));
   return out;
@@ -210,9 +212,13 @@ int evaluate(const app::Flags& flags) {
   const std::vector<ItemResult> results = score_items(items, rule, jobs);
 
   ScoreTable table = table_of(results, noisy);
-  for (const ScoreTable& scores : outside)
-    for (const std::string& file : merge_scores(table, scores))
-      log::warning("scores: '", file, "' is none of the compared files");
+  for (std::size_t i = 0; i < outside.size(); ++i) {
+    const std::vector<std::string> unknown = merge_scores(table, outside[i]);
+    if (!unknown.empty())
+      log::warning("--scores ", flags.list("scores")[i], ": ", unknown.size(),
+                   unknown.size() == 1 ? " file is" : " files are", " none of those compared, e.g. '", unknown.front(),
+                   "'");
+  }
   EvaluationPage page;
   page.table = &table;
   page.facts = facts_of(flags, table);
