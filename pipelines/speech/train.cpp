@@ -2,7 +2,7 @@
 
 #include "modules/core/log.hpp"
 #include "pipelines/common/config_layers.hpp"
-#include "pipelines/common/progress_display.hpp"
+#include "pipelines/common/batch_progress.hpp"
 #include "pipelines/speech/training_run.hpp"
 
 namespace reseda::speech {
@@ -29,14 +29,18 @@ int train(const app::Flags& flags) {
   run.pack = flags.text("pack").empty() ? run.out / "pack.safetensors" : std::filesystem::path(flags.text("pack"));
   run.resume = flags.on("resume");
   run.stop = [] { return app::stop_requested(); };
-  app::ProgressDisplay display(flags);
-  run.progress = display.sink("step");
-
+  app::BatchProgress display(app::ProgressStyle::kAuto, 1);
+  const ProgressSink show = [&](const Progress& progress) {
+    display.step(progress);
+    return true;
+  };
+  run.progress = show;
   const TrainingSources sources{folders(flags, "clean"), folders(flags, "noise"), folders(flags, "rooms")};
   std::filesystem::create_directories(run.out);
-  make_pack(sources, run.config.model.sample_rate, run.pack, display.sink("decoding"));
+  display.start("decoding");
+  make_pack(sources, run.config.model.sample_rate, run.pack, show);
+  display.start("training");
   const bool finished = run_training(run);
-  display.close();
   log::info(finished ? "trained: " : "stopped; --resume goes on: ", (run.out / "model.safetensors").string());
   return finished ? 0 : static_cast<int>(Errc::kInterrupted);
 }
