@@ -27,8 +27,8 @@ SbSchedule sb_schedule(const SbVeConfig& config, const at::Tensor& t) {
   const at::Tensor growth = at::scalar_tensor(config.c * (config.k * config.k - 1.0), at::kFloat);
   const at::Tensor total = brownian ? at::scalar_tensor(config.c, at::kFloat) : growth / rate;
   SbSchedule schedule{square.sqrt(), {}, total.sqrt()};
-  const at::Tensor left = schedule.total.square() - schedule.s.square();
-  schedule.r = (left.clamp_min(0.0) + config.eps).sqrt();
+  const at::Tensor left = (schedule.total.square() - schedule.s.square()).clamp_min(0.0);
+  schedule.r = (at::where(t >= 1.0, at::zeros_like(left), left) + config.eps).sqrt();
   return schedule;
 }
 

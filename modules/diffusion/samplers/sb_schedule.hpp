@@ -8,7 +8,8 @@ namespace reseda::diffusion {
 
 /// Schedule of the Schroedinger bridge as the official code computes it, in float32 and operation by operation:
 ///   s(t) = sqrt(c (k^{2t} - 1) / (2 ln k)),  S = s(1),  r(t) = sqrt(max(S^2 - s^2(t), 0) + eps)
-/// Quirk: without the max, rounding makes r(1) NaN for some (k, c), such as (2.4, 0.3), in the official code.
+/// Nothing is left at t = 1: the official code takes the difference there too, whose last bit depends on the machine's
+/// pow; it is 0 for the default k and c, and makes r(1) NaN for others, such as (2.4, 0.3).
 /// @param t  [N] float32 on the CPU
 struct SbSchedule {
   at::Tensor s, r;   ///< [N] float32
