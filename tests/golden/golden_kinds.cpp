@@ -14,6 +14,11 @@ void run_pc(GoldenCase& golden);
 void run_ode(GoldenCase& golden);
 void run_sb(GoldenCase& golden);
 void run_transform(GoldenCase& golden);
+void run_loss(GoldenCase& golden);
+void run_train2(GoldenCase& golden);
+#ifdef RESEDA_WITH_SPEECH
+void run_enhance(GoldenCase& golden);
+#endif
 #ifdef RESEDA_WITH_AUDIO
 void run_metrics(GoldenCase& golden);
 #endif
@@ -24,8 +29,6 @@ constexpr std::array kSystems = {
     std::string_view("sgmse"),
 };
 
-constexpr std::string_view kNeedsSampler = "needs the diffusion samplers";
-constexpr std::string_view kNeedsTraining = "needs the training losses";
 constexpr std::string_view kNeedsCheckpoint = "needs the reader of official checkpoints";
 
 constexpr std::array kKinds = {
@@ -38,9 +41,13 @@ constexpr std::array kKinds = {
     Kind{"sgmse", "pc", run_pc},
     Kind{"sgmse", "ode", run_ode},
     Kind{"sgmse", "sb", run_sb},
-    Kind{"sgmse", "enhance", nullptr, kNeedsSampler},
-    Kind{"sgmse", "loss", nullptr, kNeedsTraining},
-    Kind{"sgmse", "train2", nullptr, kNeedsTraining},
+#ifdef RESEDA_WITH_SPEECH
+    Kind{"sgmse", "enhance", run_enhance},
+#else
+    Kind{"sgmse", "enhance", nullptr, "needs the speech pipeline (RESEDA_SNDFILE, FFTW)"},
+#endif
+    Kind{"sgmse", "loss", run_loss},
+    Kind{"sgmse", "train2", run_train2},
 #ifdef RESEDA_WITH_AUDIO
     Kind{"sgmse", "metrics", run_metrics},
 #else
