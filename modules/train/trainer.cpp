@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <map>
 #include <numbers>
@@ -112,7 +113,12 @@ void Trainer::restore(const StateDict& state) {
   const auto number = [&](const char* key) {
     const auto found = state.metadata.find(key);
     RESEDA_REQUIRE(found != state.metadata.end(), Errc::kCheckpoint, "the training state lacks '", key, "'");
-    return std::stoll(found->second);
+    std::int64_t value = -1;
+    const char* end = found->second.data() + found->second.size();
+    const auto [stop, error] = std::from_chars(found->second.data(), end, value);
+    RESEDA_REQUIRE(error == std::errc() && stop == end && value >= 0, Errc::kCheckpoint, "the training state's '", key,
+                   "' must be a count, got '", found->second, "'");
+    return value;
   };
   step_ = number("step");
   adam_.updates = average_.updates = number("updates");

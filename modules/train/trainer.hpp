@@ -18,7 +18,7 @@ struct TrainerConfig {
   std::int64_t steps = 10000;
   std::int64_t warmup = 200;
   double final_lr = 0.01;
-  AdamConfig adam;
+  AdamConfig adam = {};
   double clip = 0.0;
   double ema_decay = 0.999;
   std::int64_t save_every = 500;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
 
 #include "io/audio/audio_file.hpp"
 #include "io/audio/resampler.hpp"
@@ -86,18 +87,22 @@ void make_pack(const TrainingSources& sources, std::int64_t rate_hz, const std::
   StateDict out;
   out.metadata[kSourcesKey] = description;
   std::int64_t done = 0;
+  std::set<std::string> prefixes;
   const auto add = [&](const std::string& kind, const std::vector<SourceFolder>& folders) {
     for (const auto& [folder, weight] : folders) {
+      const std::string base = kind + "/" + number_text(weight) + "/" + folder.filename().string();
+      std::string prefix = base;
+      for (int number = 2; !prefixes.insert(prefix).second; ++number) prefix = base + " " + std::to_string(number);
       for (const auto& file : recordings_below(folder)) {
-        const std::string name = kind + "/" + number_text(weight) + "/" + folder.filename().string() + "/" +
-                                 file.lexically_relative(folder).generic_string();
+        const std::string name = prefix + "/" + file.lexically_relative(folder).generic_string();
         try {
           const at::Tensor wave = decode(file, rate_hz);
           if (wave.numel() > 0) out.add(name, wave);
         } catch (const Error& error) {
           log::warning("left out: ", error.what());
         }
-        if (progress) progress({++done, 0, file.filename().string()});
+        const bool go_on = !progress || progress({++done, 0, file.filename().string()});
+        RESEDA_REQUIRE(go_on, Errc::kInterrupted, "stopped while decoding ", folder.string());
       }
     }
   };
@@ -123,8 +128,8 @@ PackedAudio read_pack(const std::filesystem::path& pack, std::int64_t hold_out) 
     Recordings& recordings = kind == "clean" ? part.clean : kind == "noise" ? part.noise : part.rooms;
     recordings.waves.push_back(wave);
     recordings.weights.push_back(weight);
-    (kind == "clean" ? audio.clean_hours : audio.noise_hours) +=
-        kind == "rooms" ? 0.0 : static_cast<double>(wave.numel());
+    if (kind == "clean") audio.clean_samples += wave.numel();
+    if (kind == "noise") audio.noise_samples += wave.numel();
   }
   audio.validation.rooms = audio.training.rooms;
   return audio;

@@ -25,7 +25,7 @@ struct TrainingSources {
 };
 
 /// Decodes every recording below the folders to mono 16-bit at `rate_hz` into one safetensors file, tensors
-/// "clean/<folder>/<path>", "noise/...", "rooms/..."; an existing pack of the same sources and rate is kept.
+/// "clean/<weight>/<folder>/<path>", "noise/...", "rooms/..."; an existing pack of the same sources and rate is kept.
 /// @throws Error{kInput} if a folder is missing or holds no recordings; a file that does not decode is left out with a
 ///         warning
 void make_pack(const TrainingSources& sources, std::int64_t rate_hz, const std::filesystem::path& pack,
@@ -35,7 +35,7 @@ void make_pack(const TrainingSources& sources, std::int64_t rate_hz, const std::
 /// for validation; 0 holds nothing out.
 struct PackedAudio {
   TrainingAudio training, validation;
-  double clean_hours = 0, noise_hours = 0;
+  std::int64_t clean_samples = 0, noise_samples = 0;  ///< of both parts
 };
 PackedAudio read_pack(const std::filesystem::path& pack, std::int64_t hold_out);
 

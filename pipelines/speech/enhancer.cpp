@@ -146,6 +146,7 @@ bool StreamEnhancer::ready() const {
 }
 
 at::Tensor StreamEnhancer::push(const at::Tensor& wave) {
+  if (divisor_ == 0) return wave;
   pending_ = at::cat({pending_, wave}, 1);
   std::vector<at::Tensor> out;
   while (ready()) out.push_back(next());
@@ -175,16 +176,21 @@ at::Tensor StreamEnhancer::next() {
   std::vector<at::Tensor> waves;
   for (std::int64_t channel = 0; channel < channels_; ++channel) {
     const std::int64_t base = chunk * channels_ + channel;
+    bool go_on = true;
     const ProgressSink progress = [&](const Progress& inner) {
       // One unit per chunk and channel, in thousandths.
       const std::int64_t part = inner.total > 0 ? 1000 * inner.done / inner.total : 0;
-      return !progress_ || progress_({1000 * base + part, 1000 * chunks_ * channels_, inner.note});
+      go_on = !progress_ || progress_({1000 * base + part, 1000 * chunks_ * channels_, inner.note});
+      return go_on;
     };
     if (chunks_ == 1)
       waves.push_back(
           enhancer_.enhance_whole(pending_.narrow(0, channel, 1).narrow(1, 0, samples_), divisor_, item_, progress));
     else
       waves.push_back(enhance_chunk(channel, chunk * step_, enhancer_.chunk_frames(), progress));
+    // A sampler does not stop at its last step; here more may follow.
+    RESEDA_REQUIRE(go_on || base + 1 == chunks_ * channels_, Errc::kInterrupted, item_, ": stopped after piece ",
+                   base + 1, " of ", chunks_ * channels_);
   }
   at::Tensor wave = at::cat(waves, 0);
   if (chunks_ == 1) return wave;

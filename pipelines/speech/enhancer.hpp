@@ -23,7 +23,7 @@ struct EnhanceConfig {
   double overlap_seconds = 1.6;
   double mix = 1.0;
   double attenuation_limit_db = 0.0;
-  ConfigNode sampler;
+  ConfigNode sampler = {};
   template <class V>
   void fields(V& v) {
     v("chunk_seconds", chunk_seconds, "recordings longer than this go through the network in pieces of this length");
@@ -87,6 +87,7 @@ class Enhancer {
 class StreamEnhancer {
  public:
   /// @param samples  length of the whole recording at the model's rate, > 0
+  /// @param divisor  of Enhancer::level; 0 (silence) passes the recording through
   StreamEnhancer(const Enhancer& enhancer, std::string item, std::int64_t channels, std::int64_t samples,
                  double divisor, ProgressSink progress);
   /// @param wave  the next samples, [C,n] float32   @return enhanced samples that are final, [C,m]

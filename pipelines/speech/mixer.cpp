@@ -86,7 +86,8 @@ void MixerConfig::validate() const {
   RESEDA_REQUIRE(p_noise >= 0 && p_babble >= 0 && p_synthetic >= 0 && p_noise + p_babble + p_synthetic <= 1.0 + 1e-9,
                  Errc::kUsage, "mixer.p_noise, p_babble and p_synthetic must be chances that sum to at most 1");
   RESEDA_REQUIRE(max_noises >= 1, Errc::kUsage, "mixer.max_noises must be at least 1");
-  RESEDA_REQUIRE(p_room >= 0 && p_room <= 1, Errc::kUsage, "mixer.p_room must be in [0, 1]");
+  RESEDA_REQUIRE(p_room >= 0 && p_room <= 1, Errc::kUsage, "mixer.p_room must be in [0, 1], got ", p_room);
+  RESEDA_REQUIRE(early_ms > 0, Errc::kUsage, "mixer.early_ms must be positive, got ", early_ms);
   RESEDA_REQUIRE(speed_low > 0.25 && speed_low <= speed_high && speed_high < 4, Errc::kUsage,
                  "mixer.speed_low to speed_high must lie in (0.25, 4)");
 }
@@ -108,7 +109,9 @@ Mixer::Mixer(const TrainingAudio& audio, MixerConfig config, std::int64_t rate_h
       noise_chances_(cumulative(audio.noise)) {
   config_.validate();
   RESEDA_REQUIRE(!audio.clean.waves.empty(), Errc::kInput, "training: no clean recordings");
-  RESEDA_REQUIRE(!audio.noise.waves.empty() || config_.p_noise == 0, Errc::kInput, "training: no noise recordings");
+  // What the three chances leave is recorded noise mixed with babble.
+  const bool recorded = config_.p_noise > 0 || config_.p_babble + config_.p_synthetic < 1.0 - 1e-9;
+  RESEDA_REQUIRE(!audio.noise.waves.empty() || !recorded, Errc::kInput, "training: no noise recordings");
 }
 
 /// Speech from a random place; where a recording ends, a short pause and another recording follow.
@@ -194,7 +197,8 @@ at::Tensor Mixer::noise(std::int64_t samples, Chooser& choose) const {
   const double kind = choose.uniform();
   if (kind < config_.p_noise) return recorded_noise(samples, choose);
   if (kind < config_.p_noise + config_.p_babble) return babble(samples, choose);
-  if (kind < config_.p_noise + config_.p_babble + config_.p_synthetic) return synthetic(samples, choose);
+  if (kind < config_.p_noise + config_.p_babble + config_.p_synthetic || audio_.noise.waves.empty())
+    return synthetic(samples, choose);
   const at::Tensor voices = babble(samples, choose);
   return voices / std::sqrt(power(voices) + 1e-12) +
          recorded_noise(samples, choose) * std::pow(10.0, choose.uniform(-8.0, 8.0) / 20.0);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <string>
 
 #include "pipelines/speech/loudness_distance.hpp"
 
@@ -69,7 +70,8 @@ train::StepLoss few_call_loss(const SpeechModel& model, const FewCallLossConfig&
     at::Tensor state = y[i];
     if (ideal) {
       t = config.t_low + (1.0 - config.t_low) * u[1][i].item<double>();
-      const DrawKey key{"train", "state " + std::to_string(i), draw};
+      const std::string stream = "state " + std::to_string(i);  // a key holds a view of it
+      const DrawKey key{"train", stream, draw};
       state = process.at(t).sample(target[i], y[i], noise.normal(key, y[i].sizes(), at::kComplexFloat).to(y.device()));
     }
     states.push_back(state);

@@ -53,7 +53,7 @@ class SpeechModel {
   /// Builds the network with random weights.
   explicit SpeechModel(SpeechModelConfig config);
   /// Reads a model file: safetensors whose metadata "reseda.speech" holds the config as JSON.
-  /// @throws Error{kInput} if the file is absent, Error{kCheckpoint} if it is no speech model or does not fit
+  /// @throws Error{kCheckpoint} if the file is absent, is no speech model, or does not fit
   static SpeechModel load(const std::filesystem::path& file);
   /// The weights with the config in the metadata, as `load` reads it; `average` replaces the network's own values.
   StateDict to_file(const std::vector<StateDict::Entry>& average = {}) const;

@@ -16,6 +16,7 @@ namespace reseda::speech {
 namespace {
 
 constexpr const char* kConfigKey = "reseda.training";
+constexpr std::int64_t kLoudnessRate = 16000, kLoudnessSamples = 8192;
 
 double si_sdr_db(const at::Tensor& clean, const at::Tensor& estimate) {
   const at::Tensor c = clean - clean.mean(-1, true), e = estimate - estimate.mean(-1, true);
@@ -40,7 +41,9 @@ class RunLog {
   std::ofstream out_;
 };
 
+/// Numbers that JSON cannot hold are left out.
 void put(ConfigNode& node, const std::string& key, double value) {
+  if (!std::isfinite(value)) return;
   node[key] = ConfigNode(number_text(std::round(value * 1e5) / 1e5));
 }
 
@@ -51,6 +54,8 @@ ConfigNode validate_model(const SpeechModel& model, const Mixer& mixer, std::int
   double sdr = 0, sdr_in = 0, distance = 0, distance_in = 0;
   const std::int64_t size = 4;
   std::int64_t batches = 0;
+  // loudness_distance is defined at 16 kHz and needs half a second.
+  const bool perceptual = model.config().sample_rate == kLoudnessRate && samples >= kLoudnessSamples;
   for (std::int64_t first = 0; first < pairs; first += size, ++batches) {
     Mixer::Batch batch = mixer.batch(first, size, samples, model.config().level);
     batch = {batch.clean.to(device), batch.noisy.to(device)};
@@ -60,12 +65,14 @@ ConfigNode validate_model(const SpeechModel& model, const Mixer& mixer, std::int
         model.synthesise(model.network().forward(y, y, at::full({size}, t, y.options().dtype(at::kFloat))), samples);
     sdr += si_sdr_db(batch.clean, wave);
     sdr_in += si_sdr_db(batch.clean, batch.noisy);
+    if (!perceptual) continue;
     distance += loudness_distance(batch.clean, wave).mean().item<double>();
     distance_in += loudness_distance(batch.clean, batch.noisy).mean().item<double>();
   }
   ConfigNode line = ConfigNode::map();
   put(line, "si_sdr_db", sdr / static_cast<double>(batches));
   put(line, "input_si_sdr_db", sdr_in / static_cast<double>(batches));
+  if (!perceptual) return line;
   put(line, "loudness_distance", distance / static_cast<double>(batches));
   put(line, "input_loudness_distance", distance_in / static_cast<double>(batches));
   return line;
@@ -77,6 +84,15 @@ std::string training_identity(const TrainingRun& run) {
   return node.to_json();
 }
 
+/// A validation that cannot be made should fail before hours of training.
+void require_held_out(const PackedAudio& audio, std::int64_t hold_out) {
+  const bool clean = !audio.validation.clean.waves.empty();
+  const bool noise = !audio.validation.noise.waves.empty() || audio.training.noise.waves.empty();
+  RESEDA_REQUIRE(hold_out == 0 || (clean && noise), Errc::kInput, "training: hold_out ", hold_out, " leaves no ",
+                 clean ? "noise" : "clean recording",
+                 " for validation; give a folder of at least that many recordings, a smaller hold_out, or 0");
+}
+
 }  // namespace
 
 void TrainingConfig::validate() const {
@@ -85,10 +101,18 @@ void TrainingConfig::validate() const {
   RESEDA_REQUIRE(precision == "f32" || precision == "bf16", Errc::kUsage, "precision must be f32 or bf16, got '",
                  precision, "'");
   RESEDA_REQUIRE(hold_out == 0 || hold_out >= 2, Errc::kUsage, "hold_out must be 0 or at least 2, got ", hold_out);
+  RESEDA_REQUIRE(validation_pairs >= 1, Errc::kUsage, "validation_pairs must be at least 1, got ", validation_pairs);
+  loss.validate();
+  const std::int64_t samples = (frames - 1) * model.stft.hop;
+  RESEDA_REQUIRE(loss.loudness == 0 || (model.sample_rate == kLoudnessRate && samples >= kLoudnessSamples),
+                 Errc::kUsage, "loss.loudness needs a model at ", kLoudnessRate, " Hz and crops of at least ",
+                 kLoudnessSamples, " samples; frames and model.stft.hop give ", samples, " at ", model.sample_rate,
+                 " Hz");
 }
 
 bool run_training(const TrainingRun& run) {
   const TrainingConfig& config = run.config;
+  config.validate();
   const auto model_file = run.out / "model.safetensors", state_file = run.out / "state.safetensors";
   const bool exists = std::filesystem::exists(state_file);
   RESEDA_REQUIRE(!exists || run.resume, Errc::kOutput, run.out.string(),
@@ -97,10 +121,13 @@ bool run_training(const TrainingRun& run) {
 
   const PackedAudio audio = read_pack(run.pack, config.hold_out);
   const Mixer mixer(audio.training, config.mixer, config.model.sample_rate, run.seed);
+  require_held_out(audio, config.hold_out);
   // Initial weights come from ATen's generator, seeded here and used for nothing else.
   torch::manual_seed(run.seed);
   const SpeechModel model(config.model);
   model.network().to(run.device);
+  RESEDA_REQUIRE(config.frames % model.network().time_multiple() == 0, Errc::kUsage, "frames must be a multiple of ",
+                 model.network().time_multiple(), " for this network, got ", config.frames);
   if (config.precision == "bf16") model.network().set_compute_type(at::kBFloat16);
   train::Trainer trainer(model.network().tensors(), config.train);
   const std::string identity = training_identity(run);
@@ -123,7 +150,7 @@ bool run_training(const TrainingRun& run) {
   hooks.stop = run.stop;
   hooks.on_step = [&](std::int64_t step, const train::StepLoss& loss, double norm, double lr) {
     const double total = loss.total.item<double>();
-    recent = recent == 0 ? total : 0.98 * recent + 0.02 * total;
+    if (std::isfinite(total)) recent = recent == 0 ? total : 0.98 * recent + 0.02 * total;
     if (step % 50 == 0) {
       ConfigNode line = ConfigNode::map();
       put(line, "step", static_cast<double>(step));
@@ -146,11 +173,11 @@ bool run_training(const TrainingRun& run) {
   if (config.hold_out > 0)
     hooks.validate = [&](std::int64_t step) {
       const train::SwappedWeights averaged(model.network().tensors(), trainer.averaged());
-      const Mixer unseen(audio.validation, config.mixer, config.model.sample_rate, run.seed + 1);
+      const Mixer held_out(audio.validation, config.mixer, config.model.sample_rate, run.seed + 1);
       ConfigNode line = ConfigNode::map();
       put(line, "validated_step", static_cast<double>(step));
       line.merge(
-          validate_model(model, unseen, config.validation_pairs, 2 * samples + config.model.stft.hop, run.device));
+          validate_model(model, held_out, config.validation_pairs, 2 * samples + config.model.stft.hop, run.device));
       log.write(line);
       log::info("step ", step, ": ", line.to_json());
     };
