@@ -20,6 +20,7 @@
 #include "io/audio/sound_file.hpp"
 #include "io/audio/spool.hpp"
 #include "io/audio/tags.hpp"
+#include "io/record/file_bytes.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::io {
@@ -27,12 +28,12 @@ namespace {
 
 constexpr std::int64_t kBlockFrames = 1 << 16;
 
-detail::Descriptor open_file(const std::filesystem::path& path, const std::string& name) {
+Descriptor open_file(const std::filesystem::path& path, const std::string& name) {
   // O_NONBLOCK: a named pipe must not make us wait for its writer before it is refused below.
-  detail::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  RESEDA_REQUIRE(file.value() >= 0, Errc::kInput, name, ": cannot open: ", std::strerror(errno));
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  RESEDA_REQUIRE(file.valid(), Errc::kInput, name, ": cannot open: ", std::strerror(errno));
   struct stat status {};
-  RESEDA_REQUIRE(::fstat(file.value(), &status) == 0, Errc::kInput, name, ": cannot read: ", std::strerror(errno));
+  RESEDA_REQUIRE(::fstat(file.get(), &status) == 0, Errc::kInput, name, ": cannot read: ", std::strerror(errno));
   RESEDA_REQUIRE(!S_ISDIR(status.st_mode), Errc::kInput, name, ": is a folder, expected an audio file");
   RESEDA_REQUIRE(S_ISREG(status.st_mode), Errc::kInput, name, ": is not a regular file");
   return file;
@@ -48,15 +49,15 @@ std::string first_line(const char* text) {
 struct AudioReader::State {
   std::string name;
   NonFinite non_finite;
-  detail::Descriptor descriptor;
+  Descriptor descriptor;
   detail::VirtualFile bytes;
   detail::SoundFile file;
   AudioInfo info;
   std::int64_t position = 0, non_finite_count = 0;
   std::vector<float> interleaved;
 
-  State(std::string name_in, NonFinite rule, detail::Descriptor opened)
-      : name(std::move(name_in)), non_finite(rule), descriptor(std::move(opened)), bytes(descriptor.value()) {}
+  State(std::string name_in, NonFinite rule, Descriptor opened)
+      : name(std::move(name_in)), non_finite(rule), descriptor(std::move(opened)), bytes(descriptor.get()) {}
 
   void open();
   std::int64_t count_frames();
@@ -66,7 +67,7 @@ struct AudioReader::State {
 };
 
 void AudioReader::State::open() {
-  detail::check_container(descriptor.value(), name);
+  detail::check_container(descriptor.get(), name);
   SF_INFO header{};
   file = bytes.open(SFM_READ, header);
   RESEDA_REQUIRE(file != nullptr, Errc::kInput, name,

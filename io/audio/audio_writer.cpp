@@ -1,13 +1,14 @@
 #include "io/audio/audio_writer.hpp"
 
 #include <ATen/ATen.h>
+#include <fcntl.h>
 #include <sndfile.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,7 +16,7 @@
 #include "io/audio/sound_file.hpp"
 #include "io/audio/spool.hpp"
 #include "io/audio/tags.hpp"
-#include "io/checkpoint/staged_file.hpp"
+#include "io/record/atomic_file.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::io {
@@ -25,20 +26,6 @@ namespace {
 constexpr std::int64_t kBlockFrames = 1 << 14;
 constexpr std::int64_t kLargestSampleBytes = 8;
 constexpr std::uint32_t kOggSerial = 0x52455345;
-
-/// Where bytes go until commit(): a staged file, or a spool for standard output.
-struct Target {
-  std::optional<StagedFile> staged;
-  detail::Descriptor spool;
-
-  int descriptor() const { return staged ? staged->descriptor() : spool.value(); }
-  void open(const std::filesystem::path& path, bool piped) {
-    if (piped)
-      spool = detail::open_spool();
-    else
-      staged.emplace(path);
-  }
-};
 
 /// Whether libsndfile makes a valid file of no samples.
 bool can_be_empty(int encoding) {
@@ -55,7 +42,8 @@ struct AudioWriter::State {
   bool piped;
   AudioFormat format;
   AudioWriterOptions options;
-  std::unique_ptr<Target> target = std::make_unique<Target>();
+  std::unique_ptr<AtomicFile> staged;  ///< none for standard output
+  Descriptor target;                   ///< where bytes go until commit()
   std::unique_ptr<detail::VirtualFile> bytes;
   detail::SoundFile file;
   std::int64_t frames = 0, pending_frames = 0, clipped = 0;  ///< frames: handed to libsndfile
@@ -80,8 +68,14 @@ void AudioWriter::State::require_written(bool written) const {
 void AudioWriter::State::open() {
   RESEDA_REQUIRE(can_write(format), Errc::kOutput, name, ": cannot write ", encoding_name(format.encoding), " with ",
                  format.channels, " channels at ", format.sample_rate_hz, " Hz");
-  target->open(path, piped);
-  bytes = std::make_unique<detail::VirtualFile>(target->descriptor());
+  if (piped) {
+    target = detail::open_spool();
+  } else {
+    staged = std::make_unique<AtomicFile>(path);
+    target = Descriptor(::open(staged->staged().c_str(), O_RDWR | O_CLOEXEC));
+    RESEDA_REQUIRE(target.valid(), Errc::kOutput, name, ": cannot write: ", std::strerror(errno));
+  }
+  bytes = std::make_unique<detail::VirtualFile>(target.get());
   SF_INFO info{};
   info.format = format.encoding;
   info.channels = static_cast<int>(format.channels);
@@ -99,7 +93,7 @@ void AudioWriter::State::make_room(std::int64_t frames_to_come) {
   const bool wav = container == SF_FORMAT_WAV || container == SF_FORMAT_WAVEX;
   if (!wav && container != SF_FORMAT_AIFF && container != SF_FORMAT_AU) return;
   struct stat status {};
-  const std::int64_t size = ::fstat(target->descriptor(), &status) == 0 ? status.st_size : 0;
+  const std::int64_t size = ::fstat(target.get(), &status) == 0 ? status.st_size : 0;
   if (size + frames_to_come * format.channels * kLargestSampleBytes <= options.riff_limit_bytes) return;
   RESEDA_REQUIRE(wav, Errc::kOutput, name, ": ", encoding_name(format.encoding),
                  " cannot hold more than 4 GiB; choose wav, w64, caf or flac");
@@ -109,10 +103,11 @@ void AudioWriter::State::make_room(std::int64_t frames_to_come) {
 /// Ends the WAV file so far, and goes on in an RF64 file that starts with the same samples.
 void AudioWriter::State::move_to_rf64() {
   close();
-  const std::unique_ptr<Target> old = std::exchange(target, std::make_unique<Target>());
+  const Descriptor old = std::move(target);  // keeps the bytes when the staged file loses its name
+  staged.reset();
   format.encoding = SF_FORMAT_RF64 | (format.encoding & SF_FORMAT_SUBMASK);
   open();
-  detail::VirtualFile old_bytes(old->descriptor());
+  detail::VirtualFile old_bytes(old.get());
   SF_INFO info{};
   const detail::SoundFile source = old_bytes.open(SFM_READ, info);
   RESEDA_REQUIRE(source != nullptr, Errc::kOutput, name, ": cannot read back: ", sf_strerror(nullptr));
@@ -198,12 +193,12 @@ void AudioWriter::commit() {
                  encoding_name(state.format.encoding), " cannot hold zero samples");
   state.close();
   if ((state.format.encoding & SF_FORMAT_TYPEMASK) == SF_FORMAT_OGG)
-    RESEDA_REQUIRE(detail::set_ogg_serial(state.target->descriptor(), kOggSerial), Errc::kOutput, state.name,
+    RESEDA_REQUIRE(detail::set_ogg_serial(state.target.get(), kOggSerial), Errc::kOutput, state.name,
                    ": cannot write: the Ogg pages cannot be numbered");
   if (state.piped)
-    detail::copy_to_standard_output(state.target->descriptor());
+    detail::copy_to_standard_output(state.target.get());
   else
-    state.target->staged->commit();
+    state.staged->commit(Existing::kReplace);
 }
 
 void write_audio(const std::filesystem::path& path, const at::Tensor& samples, const AudioFormat& format) {

@@ -7,9 +7,9 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <span>
+#include <optional>
+#include <string>
 #include <string_view>
-#include <vector>
 
 #include "io/audio/ogg_pages.hpp"
 #include "modules/core/error.hpp"
@@ -67,38 +67,57 @@ bool means_unknown(std::uint64_t size, int size_bytes) {
   return size >= 0xFFFFF000U || (size >= 0x7FFFF000U && size <= 0x7FFFFFFFU);
 }
 
+std::string printable(std::string text) {
+  for (char& c : text)
+    if (c < 0x20 || c > 0x7E) c = '?';
+  return text;
+}
+
 void require_data(std::uint64_t declared, std::int64_t there, const std::string& name) {
   RESEDA_REQUIRE(declared <= static_cast<std::uint64_t>(std::max<std::int64_t>(there, 0)), Errc::kInput, name,
                  ": is cut short: its header says ", declared, " bytes of samples, the file has ",
                  std::max<std::int64_t>(there, 0));
 }
 
+/// The size of the data, or nothing when neither the chunk nor RF64's ds64 before it tells.
+std::optional<std::uint64_t> data_size(std::uint64_t size, bool unknown, std::uint64_t long_size) {
+  if (!unknown) return size;
+  return long_size != 0 ? std::optional(long_size) : std::nullopt;
+}
+
 void check_chunks(Bytes& file, const Layout& layout, const std::string& name) {
-  const int head = layout.id_bytes + layout.size_bytes;
-  std::uint64_t long_size = 0;  // RF64 keeps the size of its data in a chunk before them
-  std::int64_t at = layout.first;
+  const auto head = static_cast<std::uint64_t>(layout.id_bytes + layout.size_bytes);
+  const auto end = static_cast<std::uint64_t>(file.size()), alignment = static_cast<std::uint64_t>(layout.alignment);
+  std::uint64_t at = static_cast<std::uint64_t>(layout.first), long_size = 0;
+  bool after_data = false;
   for (int i = 0; i < kMaxChunks; ++i) {
-    const std::string_view header = file.at(at, static_cast<std::size_t>(head));
-    if (header.size() < static_cast<std::size_t>(head)) return;
-    const bool is_data = header.substr(0, 4) == layout.data_id;
-    const bool is_ds64 = layout.size_bytes == 4 && header.substr(0, 4) == "ds64";
-    std::uint64_t size = number(header.substr(static_cast<std::size_t>(layout.id_bytes)), layout.big_endian);
+    const std::string header(file.at(static_cast<std::int64_t>(at), head));
+    if (header.size() < head) return;
+    at += head;
+    const std::string id = header.substr(0, 4);
+    std::uint64_t size =
+        number(std::string_view(header).substr(static_cast<std::size_t>(layout.id_bytes)), layout.big_endian);
     const bool unknown = means_unknown(size, layout.size_bytes);
-    if (layout.size_counts_header) size -= std::min<std::uint64_t>(size, static_cast<std::uint64_t>(head));
-    if (is_data) {
-      if (unknown && long_size == 0) return;
-      return require_data(unknown ? long_size : size, file.size() - at - head, name);
+    if (layout.size_counts_header) size -= std::min(size, head);
+    if (id == layout.data_id && !after_data) {
+      const auto known = data_size(size, unknown, long_size);
+      if (!known) return;
+      size = *known;
+      require_data(size, static_cast<std::int64_t>(end - at), name);
+      after_data = true;
     }
-    if (is_ds64) {
-      const std::string_view sizes = file.at(at + head, 16);
+    if (id == "ds64") {
+      const std::string_view sizes = file.at(static_cast<std::int64_t>(at), 16);
       if (sizes.size() == 16) long_size = number(sizes.substr(8), false);
     }
-    const std::uint64_t step = (size + static_cast<std::uint64_t>(layout.alignment) - 1) /
-                               static_cast<std::uint64_t>(layout.alignment) *
-                               static_cast<std::uint64_t>(layout.alignment);
-    if (step > static_cast<std::uint64_t>(file.size())) return;
-    at += head + static_cast<std::int64_t>(step);
+    // libsndfile would go through such a chunk for minutes. After the data other programs leave all kinds of bytes.
+    RESEDA_REQUIRE(size <= end - at || (after_data && id != "LIST"), Errc::kInput, name,
+                   ": is damaged or cut short: chunk '", printable(id), "' says ", size, " bytes, the file has ",
+                   end - at);
+    if (size > end - at) return;
+    at += (size + alignment - 1) / alignment * alignment;
   }
+  reseda::detail::raise(Errc::kInput, name, ": has more than ", kMaxChunks, " chunks");
 }
 
 void check_au(Bytes& file, bool big_endian, const std::string& name) {

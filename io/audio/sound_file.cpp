@@ -7,10 +7,6 @@
 
 namespace reseda::io::detail {
 
-Descriptor::~Descriptor() {
-  if (value_ >= 0) ::close(value_);
-}
-
 SoundFile VirtualFile::open(int mode, SF_INFO& info) {
   position_ = 0;
   SF_VIRTUAL_IO calls{&length, &seek, &read, &write, &tell};

@@ -3,25 +3,8 @@
 #include <sndfile.h>
 
 #include <memory>
-#include <utility>
 
 namespace reseda::io::detail {
-
-/// A descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int value = -1) : value_(value) {}
-  ~Descriptor();
-  Descriptor(Descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(value_, other.value_);
-    return *this;
-  }
-  int value() const { return value_; }
-
- private:
-  int value_;
-};
 
 struct SoundFileCloser {
   void operator()(SNDFILE* file) const { sf_close(file); }

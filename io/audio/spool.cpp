@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "modules/core/error.hpp"
@@ -15,26 +16,16 @@ namespace {
 
 constexpr std::size_t kBuffer = 1 << 16;
 
-void write_all(int descriptor, const char* bytes, std::size_t size, const char* name) {
-  while (size > 0) {
-    const ssize_t put = ::write(descriptor, bytes, size);
-    if (put < 0 && errno == EINTR) continue;
-    RESEDA_REQUIRE(put > 0, Errc::kOutput, name, ": cannot write: ", std::strerror(put < 0 ? errno : ENOSPC));
-    bytes += put;
-    size -= static_cast<std::size_t>(put);
-  }
-}
-
 }  // namespace
 
 Descriptor open_spool() {
   const char* chosen = std::getenv("TMPDIR");
   const std::string folder = chosen != nullptr && *chosen != '\0' ? chosen : "/tmp";
   Descriptor file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (file.value() >= 0) return file;
+  if (file.valid()) return file;
   std::string name = folder + "/reseda-XXXXXX";  // for file systems without unnamed files
   Descriptor named(::mkostemp(name.data(), O_CLOEXEC));
-  RESEDA_REQUIRE(named.value() >= 0, Errc::kOutput, folder, ": cannot make a temporary file: ", std::strerror(errno));
+  RESEDA_REQUIRE(named.valid(), Errc::kOutput, folder, ": cannot make a temporary file: ", std::strerror(errno));
   ::unlink(name.c_str());
   return named;
 }
@@ -47,7 +38,7 @@ Descriptor spool_standard_input() {
     if (got < 0 && errno == EINTR) continue;
     RESEDA_REQUIRE(got >= 0, Errc::kInput, "standard input: cannot read: ", std::strerror(errno));
     if (got == 0) return spool;
-    write_all(spool.value(), buffer.data(), static_cast<std::size_t>(got), "temporary copy of standard input");
+    write_bytes(spool.get(), {buffer.data(), static_cast<std::size_t>(got)}, "temporary copy of standard input");
   }
 }
 
@@ -59,7 +50,7 @@ void copy_to_standard_output(int descriptor) {
     if (got < 0 && errno == EINTR) continue;
     RESEDA_REQUIRE(got >= 0, Errc::kOutput, "temporary file: cannot read: ", std::strerror(errno));
     if (got == 0) return;
-    write_all(STDOUT_FILENO, buffer.data(), static_cast<std::size_t>(got), "standard output");
+    write_bytes(STDOUT_FILENO, {buffer.data(), static_cast<std::size_t>(got)}, "standard output");
     at += got;
   }
 }

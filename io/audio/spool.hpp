@@ -1,8 +1,6 @@
 #pragma once
 
-#include <string>
-
-#include "io/audio/sound_file.hpp"
+#include "io/record/file_bytes.hpp"
 
 namespace reseda::io::detail {
 

@@ -12,7 +12,7 @@
 
 #include "io/checkpoint/mapped_file.hpp"
 #include "io/checkpoint/safetensors_header.hpp"
-#include "io/checkpoint/staged_file.hpp"
+#include "io/record/atomic_file.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::io {
@@ -122,15 +122,15 @@ StateDict read_safetensors(const std::filesystem::path& path) {
 void write_safetensors(const StateDict& tensors, const std::filesystem::path& path) {
   check_writable(tensors, path);
   const Plan plan = plan_file(tensors, path);
-  StagedFile file(path);
+  AtomicFile file(path);
   const std::uint64_t length = plan.header.size();
-  file.write(&length, sizeof(length));
-  file.write(plan.header.data(), plan.header.size());
+  file.write({reinterpret_cast<const char*>(&length), sizeof(length)});
+  file.write(plan.header);
   for (const std::size_t i : plan.order) {
     const at::Tensor flat = tensors.entries()[i].second.detach().cpu().resolve_conj().resolve_neg().contiguous();
-    file.write(flat.data_ptr(), static_cast<std::size_t>(flat.nbytes()));
+    file.write({static_cast<const char*>(flat.data_ptr()), flat.nbytes()});
   }
-  file.commit();
+  file.commit(Existing::kReplace);
 }
 
 }  // namespace reseda::io
