@@ -62,13 +62,13 @@ app::Verb enhance_verb() {
                   .letter = 'm',
                   .value = kDefaultModel,
                   .word = "NAME|FILE",
-                  .help = "Model: a shipped one by name, or a safetensors file",
+                  .help = "a shipped model by name, or a safetensors file",
                   .group = "Model",
                   .hint = app::ValueHint::kFile});
   verb.flags.add({.name = "mix",
                   .type = app::FlagType::kNumber,
                   .value = "1",
-                  .help = "Share of the enhanced signal in the output; the rest is the input",
+                  .help = "share of the enhanced signal in the output; the rest is the input",
                   .group = "Model",
                   .least = 0.0,
                   .most = 1.0});
@@ -76,13 +76,13 @@ app::Verb enhance_verb() {
                   .type = app::FlagType::kNumber,
                   .value = "0",
                   .word = "DB",
-                  .help = "Most that noise is lowered by; 0 is no limit",
+                  .help = "most that noise is lowered by; 0 is no limit",
                   .group = "Model",
                   .least = 0.0,
                   .most = 200.0});
   verb.flags.add({.name = "rng",
                   .value = "counter",
-                  .help = "Source of randomness: counter (same for any batch, shard and restart) or torch (order of "
+                  .help = "source of randomness: counter (same for any batch, shard and restart) or torch (order of "
                           "draws as in Python)",
                   .group = "Model",
                   .choices = {"counter", "torch"}});

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <deque>
+#include <filesystem>
 
 namespace reseda::speech {
 namespace {
@@ -16,16 +17,58 @@ constexpr std::int64_t kShortSamples = 16 << 20;
 /// Below this level a recording is silence and is passed through.
 constexpr double kSilence = 1e-9;
 
+bool to_standard_output(const app::BatchItem& item) { return item.output == "-"; }
+
+/// The message with the names that a person gave: standard input is read from a copy, and outputs are written under
+/// another name first.
+std::string with_given_names(std::string message, const app::BatchItem& item) {
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    for (std::size_t at = message.find(from); at != std::string::npos; at = message.find(from, at + to.size()))
+      message.replace(at, from.size(), to);
+  };
+  if (item.id == "-") replace(item.input.string(), "standard input");
+  replace(item.staged.string(), to_standard_output(item) ? "standard output" : item.output.string());
+  return message;
+}
+
+template <class Action>
+auto naming_files(const app::BatchItem& item, Action&& action) {
+  try {
+    return action();
+  } catch (const Error& error) {
+    throw Error(error.code(), with_given_names(error.what(), item));
+  }
+}
+
 }  // namespace
 
 EnhanceJob::EnhanceJob(const Enhancer& enhancer, const app::BatchItem& item, std::string provenance)
-    : enhancer_(enhancer), item_(item), provenance_(std::move(provenance)), reader_(item.input) {
+    : enhancer_(enhancer),
+      item_(item),
+      provenance_(std::move(provenance)),
+      reader_(naming_files(item, [&] { return io::AudioReader(item.input); })) {
+  naming_files(item_, [&] { decode(); });
+}
+
+/// What can be known to fail is found here, before any computing.
+void EnhanceJob::decode() {
   const io::AudioInfo& info = reader_.info();
-  RESEDA_REQUIRE(info.frames > 0, Errc::kInput, item.input.string(), ": holds no samples");
-  short_ = info.frames * info.format.channels <= kShortSamples;
+  RESEDA_REQUIRE(info.frames > 0, Errc::kInput, item_.input.string(), ": holds no samples");
+  written_format_ = io::fit_format(info.format, to_standard_output(item_) ? "standard_output.wav" : item_.output);
+  short_ = info.frames <= kShortSamples / info.format.channels;
   if (!short_) return;
   for (at::Tensor piece = reader_.read(kPieceFrames); piece.size(1) > 0; piece = reader_.read(kPieceFrames))
     decoded_.push_back(piece);
+}
+
+void EnhanceJob::open_writer() {
+  io::AudioWriterOptions options;
+  options.provenance = provenance_;
+  const bool piped = to_standard_output(item_);
+  std::error_code error;  // a folder that cannot be made is the writer's to report
+  if (!piped && item_.staged.has_parent_path()) std::filesystem::create_directories(item_.staged.parent_path(), error);
+  writer_ =
+      std::make_unique<io::AudioWriter>(piped ? std::filesystem::path("-") : item_.staged, written_format_, options);
 }
 
 at::Tensor EnhanceJob::read_piece() {
@@ -109,33 +152,33 @@ void EnhanceJob::enhance(app::ItemContext& context, double divisor) {
 
 void EnhanceJob::compute(app::ItemContext& context) {
   const auto started = std::chrono::steady_clock::now();
-  if (!short_) {
-    io::AudioWriterOptions options;
-    options.provenance = provenance_;
-    writer_ =
-        std::make_unique<io::AudioWriter>(item_.staged, io::fit_format(reader_.info().format, item_.output), options);
-  }
-  level_ = measure(context);
-  if (level_ > 0) {
-    enhance(context, level_);
-  } else {
-    for (at::Tensor piece = read_piece(); piece.size(1) > 0; piece = read_piece()) put(piece);
-  }
+  naming_files(item_, [&] {
+    if (!short_) open_writer();
+    level_ = measure(context);
+    if (level_ > 0)
+      enhance(context, level_);
+    else
+      pass_through(context);
+  });
   decoded_.clear();
   seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
 }
 
+void EnhanceJob::pass_through(app::ItemContext& context) {
+  for (at::Tensor piece = read_piece(); piece.size(1) > 0; piece = read_piece()) {
+    put(piece);
+    if (!short_) context.report(reader_.position(), reader_.info().frames, "silence");
+  }
+}
+
 void EnhanceJob::save() {
-  if (!writer_) {
-    io::AudioWriterOptions options;
-    options.provenance = provenance_;
-    writer_ =
-        std::make_unique<io::AudioWriter>(item_.staged, io::fit_format(reader_.info().format, item_.output), options);
+  naming_files(item_, [&] {
+    if (!writer_) open_writer();
     for (const at::Tensor& piece : finished_) writer_->write(piece);
     finished_.clear();
-  }
-  writer_->commit();
-  clipped_ = writer_->clipped_count();
+    writer_->commit();
+    clipped_ = writer_->clipped_count();
+  });
 }
 
 ConfigNode EnhanceJob::facts() const {

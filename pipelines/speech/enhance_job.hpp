@@ -12,9 +12,9 @@
 
 namespace reseda::speech {
 
-/// One recording through the enhancer: same rate, channels, length, encoding and tags; what the model's rate cannot
-/// carry is not in the output. The file is read twice where it is long (once for its level), and neither input nor
-/// output is ever whole in memory then.
+/// One recording through the enhancer: same rate, channels, length, encoding and tags (standard output gets WAV); what
+/// the model's rate cannot carry is not in the output. The file is read twice where it is long (once for its level),
+/// and neither input nor output is ever whole in memory then.
 class EnhanceJob final : public app::ItemJob {
  public:
   /// Opens the input; short ones are decoded here. @throws Error{kInput}
@@ -24,16 +24,20 @@ class EnhanceJob final : public app::ItemJob {
   ConfigNode facts() const override;
 
  private:
+  void decode();
+  void open_writer();
   at::Tensor read_piece();
   void rewind();
   double measure(app::ItemContext& context);
   void enhance(app::ItemContext& context, double divisor);
+  void pass_through(app::ItemContext& context);
   void put(const at::Tensor& samples);
 
   const Enhancer& enhancer_;
   app::BatchItem item_;
   std::string provenance_;
   io::AudioReader reader_;
+  io::AudioFormat written_format_;
   std::vector<at::Tensor> decoded_;  ///< the whole input where it is short
   bool short_ = false;
   std::size_t next_piece_ = 0;

@@ -64,7 +64,8 @@ Enhancer::Enhancer(SpeechModel model, EnhanceConfig config, c10::Device device, 
   RESEDA_REQUIRE(kFrameBucket % multiple == 0 || multiple % kFrameBucket == 0, Errc::kUsage,
                  "enhance: the network's frame multiple ", multiple, " does not fit");
   const ConfigNode& sampler = config_.sampler.is_null() ? model_.config().sampler : config_.sampler;
-  RESEDA_REQUIRE(!sampler.is_null(), Errc::kUsage, "enhance: the model names no sampler; give sampler.name");
+  RESEDA_REQUIRE(!sampler.is_null(), Errc::kUsage, "enhance: model '", model_.config().name,
+                 "' names no sampler; give one, e.g. --set sampler.name=bridge_ddim");
   sampler_ = diffusion::make_sampler(sampler, "sampler");
   model_.network().eval();
   model_.network().to(device_);
