@@ -23,7 +23,8 @@ struct Estimates {
 ///   kX0: x0                kEps: eps              kScore: -eps / c       kResidual: y - x0
 ///   kVelocity: a' x0 + b' y + c' eps              kV: a eps - c x0 (variance preserving, after the shift x - b y)
 ///   kResidualAndNoise: [y - x0, eps] along the channel axis
-///   kResNoise: eps + w (y - x0), w = h c / g^2 of the bridge in the form A x0 + b (y - x0) + c eps, A = a + b
+///   kResNoise: eps + w (y - x0), w = h c / g^2 of the bridge in the form A x0 + b (y - x0) + c eps, A = a + b; for
+///   processes whose noise grows with t
 ///   kEdmF: (x0 - c_skip x~) / c_out with x~ = (x - b y) / a, sigma = c / a and EDM's c_skip, c_out at sigma_data = 0.5
 /// Where c is 0 the noise is taken as 0. `y` may be undefined where b is 0. @throws Error{kInternal} where the target
 /// cannot be solved at this time

@@ -56,7 +56,7 @@ void run_ode(GoldenCase& golden) {
     golden.check("out.nfe_" + name, at::scalar_tensor(plain.calls, at::kLong));
     const auto accepted = static_cast<std::int64_t>(plain.accepted.size());
     // Steps follow from an error estimate that is close to float32 rounding at tight tolerances.
-    golden.check("mid.t_" + name, at::tensor(plain.accepted, at::kFloat), {.atol = 1e-3});
+    golden.check("mid.t_" + name, at::tensor(plain.accepted, at::kFloat), {.atol = 5e-3});
     golden.check("mid.n_accepted_" + name, at::scalar_tensor(accepted - 1, at::kLong));
     golden.check("out.x_denoised_step_teps_" + name, run_once(golden, model, tolerance.get<double>(), "t_eps").x);
     golden.check("out.x_denoised_step_1_over_N_" + name, run_once(golden, model, tolerance.get<double>(), "1/N").x);

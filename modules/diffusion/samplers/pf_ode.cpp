@@ -84,11 +84,21 @@ class PfOde final : public Sampler {
   }
 
  private:
+  /// The velocity in the precision of the state, as f x + h y + (c' - f c) eps. Near the degraded end of a bridge,
+  /// where a vanishes, f has a pole and c' is so large that single precision's rounding of eps would drown the flow:
+  /// there it is a' x0 + b' y + c' eps with eps solved from x0 in double precision.
   static Velocity velocity(const at::Tensor& y, const Process& process, const Denoiser& denoiser) {
-    return [&y, &process, &denoiser](double t, const at::Tensor& x) {
+    const at::Tensor wide = y.to(y.is_complex() ? at::kComplexDouble : at::kDouble);
+    return [&y, wide, &process, &denoiser](double t, const at::Tensor& x) {
       const Estimates estimates = denoiser(x.to(y.scalar_type()), t, Condition{y});
-      const Rates rates = process.rate(t);
-      return weighted_sum({{rates.a, estimates.x0}, {rates.b, y}, {rates.c, estimates.eps}}).to(x.scalar_type());
+      const Marginal m = process.at(t);
+      const Rates r = process.rate(t);
+      if (at::all(m.a.value.abs() < 0.1 * m.c.value).item<bool>()) {
+        const at::Tensor x0 = estimates.x0.to(x.scalar_type());
+        return weighted_sum({{r.a, x0}, {r.b, wide}, {r.c, estimates_from(Target::kX0, x0, x, wide, m, r).eps}});
+      }
+      const ForwardSde sde = forward_sde(m, r);
+      return weighted_sum({{sde.f, x}, {sde.h, wide}, {Coef(r.c.value - sde.f.value * m.c.value), estimates.eps}});
     };
   }
 
