@@ -5,6 +5,8 @@
 #include <array>
 #include <vector>
 
+#include "modules/diffusion/weighted_sum.hpp"
+
 namespace reseda::diffusion {
 namespace {
 
@@ -44,19 +46,22 @@ Coef reciprocal_or_zero(const Coef& divisor) {
 
 /// x - b y
 at::Tensor shifted(const at::Tensor& x, const at::Tensor& y, const Marginal& m) {
-  return y.defined() ? x - m.b * y : x;
+  return weighted_sum({{1.0, x}, {Coef(-m.b.value), y}});
 }
 
-at::Tensor eps_of_x0(const at::Tensor& x0, const at::Tensor& x, const at::Tensor& y, const Marginal& m) {
-  return reciprocal_or_zero(m.c) * (shifted(x, y, m) - m.a * x0);
+/// (x - b y - weight value) scale. The difference comes first: where a bridge is pinned, x is y and scale is large.
+at::Tensor remainder(const at::Tensor& x, const at::Tensor& y, const Marginal& m, const Coef& weight,
+                     const at::Tensor& value, const Coef& scale) {
+  at::Tensor rest = weighted_sum({{1.0, x}, {Coef(-m.b.value), y}, {Coef(-weight.value), value}});
+  return scale.is_scalar() ? rest.mul_(scale.scalar()) : scale * rest;
 }
 
 Estimates from_x0(const at::Tensor& x0, const at::Tensor& x, const at::Tensor& y, const Marginal& m) {
-  return {x0, eps_of_x0(x0, x, y, m)};
+  return {x0, remainder(x, y, m, m.a, x0, reciprocal_or_zero(m.c))};
 }
 
 Estimates from_eps(Target target, const at::Tensor& eps, const at::Tensor& x, const at::Tensor& y, const Marginal& m) {
-  return {reciprocal(m.a, target, "a") * (shifted(x, y, m) - m.c * eps), eps};
+  return {remainder(x, y, m, m.c, eps, reciprocal(m.a, target, "a")), eps};
 }
 
 Estimates from_v(const at::Tensor& v, const at::Tensor& x, const at::Tensor& y, const Marginal& m) {
