@@ -168,7 +168,7 @@ std::string escape_html(std::string_view text) {
     if (c == '\\') {
       c = clean[++i];
       if (c == 'u') {
-        out += clean.compare(i + 1, 4, "fffd") == 0 ? "&#xfffd;" : " ";
+        out += ' ';
         i += 4;
         continue;
       }

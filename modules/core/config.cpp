@@ -236,7 +236,7 @@ std::string json_quoted(std::string_view text) {
       static constexpr char kHex[] = "0123456789abcdef";
       out.append("\\u00").append(1, kHex[c >> 4]).append(1, kHex[c & 15]);
     } else if (length == 0) {
-      out += "\\ufffd";
+      out += "\xEF\xBF\xBD";
     } else {
       out += text.substr(0, length);
     }

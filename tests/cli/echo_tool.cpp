@@ -1,8 +1,8 @@
 // A program of the same build as the real ones, for the CLI tests: copies text files in upper case.
 #include <fcntl.h>
 
-#include <chrono>
 #include <cctype>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -35,15 +35,16 @@ struct EchoConfig {
     v("weights", weights, "unused numbers");
     v("style", style, "a component");
   }
-  void validate() const {
-    RESEDA_REQUIRE(repeat >= 1, Errc::kUsage, "repeat must be >= 1, got ", repeat);
-  }
+  void validate() const { RESEDA_REQUIRE(repeat >= 1, Errc::kUsage, "repeat must be >= 1, got ", repeat); }
 };
 
 class EchoJob final : public ItemJob {
  public:
   EchoJob(BatchItem item, EchoConfig config, std::int64_t slow_ms)
-      : item_(std::move(item)), config_(std::move(config)), slow_ms_(slow_ms), text_(io::read_file(item_.input, 1 << 20)) {
+      : item_(std::move(item)),
+        config_(std::move(config)),
+        slow_ms_(slow_ms),
+        text_(io::read_file(item_.input, 1 << 20)) {
     RESEDA_REQUIRE(text_.rfind("BAD", 0) != 0, Errc::kInput, item_.input.string(), ": starts with BAD");
   }
   void compute(ItemContext& context) override {
