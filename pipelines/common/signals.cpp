@@ -32,6 +32,7 @@ void install_signals() {
   install(SIGINT);
   install(SIGTERM);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is a failed write, not a death
 }
 
 bool stop_requested() { return arrived.load(std::memory_order_relaxed) > 0; }
