@@ -53,7 +53,7 @@ void TreeBuilder::null(const std::string& where) {
 
 void TreeBuilder::begin(ConfigNode node, const std::string& where) {
   count(where);
-  if (at_key()) fail(where, "a key must be a plain word");
+  if (at_key()) fail(where, "a key must be a plain word; is a bracket left open?");
   if (stack_.size() >= limits_.depth) fail(where, "nested deeper than " + std::to_string(limits_.depth) + " levels");
   node.set_where(where);
   stack_.push_back({std::move(node), "", false});

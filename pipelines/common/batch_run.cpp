@@ -52,19 +52,20 @@ void BatchRun::give_up(const std::exception_ptr& error) {
   halt_ = true;
 }
 
-void BatchRun::report(const io::PlannedItem& item, io::JsonObject line, const ItemOutcome& outcome) {
-  if (options_.json) {
-    const std::lock_guard lock(mutex_);
-    const std::string text = io::JsonObject()
-                                 .add("id", item.id)
-                                 .add("input", item.input.string())
-                                 .add("output", item.output.string())
-                                 .line();
-    const std::string rest = line.line();  // both are "{...}": joined to one object
-    std::fputs((text.substr(0, text.size() - 1) + ", " + rest.substr(1) + "\n").c_str(), stdout);
-    RESEDA_REQUIRE(std::fflush(stdout) == 0, Errc::kOutput, "standard output: cannot write: ", std::strerror(errno));
-  }
+void BatchRun::report(const io::PlannedItem& item, const io::JsonObject& line, const ItemOutcome& outcome) {
   progress_.finish(outcome);
+  if (!options_.json) return;
+  const std::lock_guard lock(mutex_);
+  if (fatal_) return;
+  const std::string text =
+      io::JsonObject().add("id", item.id).add("input", item.input.string()).add("output", item.output.string()).line();
+  const std::string rest = line.line();  // both are "{...}": joined to one object
+  std::fputs((text.substr(0, text.size() - 1) + ", " + rest.substr(1) + "\n").c_str(), stdout);
+  if (std::fflush(stdout) == 0) return;
+  // Not this item's failure: it is saved. Nobody reads what the run tells, so it ends.
+  fatal_ = std::make_exception_ptr(
+      Error(Errc::kOutput, std::string("standard output: cannot write: ") + std::strerror(errno)));
+  halt_ = true;
 }
 
 void BatchRun::report_done_before() {
@@ -199,7 +200,7 @@ void BatchRun::fail(const Traveller& traveller, const std::exception_ptr& error)
                .add("message", failure.message)
                .add("seconds", rounded(traveller.seconds)),
            {planned.id, ItemOutcome::Status::kFailed, traveller.seconds});
-  } catch (...) {  // neither the ledger nor standard output can be written: nothing of this run would be known
+  } catch (...) {  // the ledger cannot be written: nothing of this run would be known
     give_up(std::current_exception());
   }
 }

@@ -42,7 +42,7 @@ class BatchRun {
   void save_behind();
   void save(Traveller& traveller);
   void fail(const Traveller& traveller, const std::exception_ptr& error);
-  void report(const io::PlannedItem& item, io::JsonObject line, const ItemOutcome& outcome);
+  void report(const io::PlannedItem& item, const io::JsonObject& line, const ItemOutcome& outcome);
   void give_up(const std::exception_ptr& error);  ///< an error that is no item's own: the run ends with it
   bool halted() const;
   int exit_code() const;

@@ -266,7 +266,10 @@ TEST_F(BatchCli, ShardsTogetherEqualTheSingleRun) {
 }
 
 TEST_F(BatchCli, AKilledRunGoesOnToTheSameBytes) {
-  for (int i = 0; i < 12; ++i) folder_.write("in/x" + std::to_string(i) + ".txt", std::string(1000, 'a' + i) + "\n");
+  for (int i = 0; i < 12; ++i) {
+    std::string text(1000, static_cast<char>('a' + i));
+    folder_.write("in/x" + std::to_string(i) + ".txt", text.append("\n"));
+  }
   ASSERT_EQ(copy({"-r", "in", "-o", "single"}).code, 0);
   const Words slow = command({"-r", "in", "-o", "out", "--slow-ms", "60"});
   for (const int kills : {1, 4, 8}) {

@@ -99,7 +99,7 @@ TEST_F(ConfigLayersTest, ErrorsNameKeyFileAndLine) {
   });
   expect_error(Errc::kUsage, "--set needs KEY=VALUE, got 'sampler.steps'", [&] { read({"-s", "sampler.steps"}); });
   expect_error(Errc::kUsage, "--set needs KEY=VALUE, got '=5'", [&] { read({"-s", "=5"}); });
-  expect_error(Errc::kUsage, "--set sampler.times:1: not valid YAML", [&] { read({"-s", "sampler.times=[1, 2"}); });
+  expect_error(Errc::kUsage, "--set sampler.times:1: a key must be a plain word; is a bracket left open?", [&] { read({"-s", "sampler.times=[1, 2"}); });
   const std::string list = file("list.yaml", "- 1\n");
   expect_error(Errc::kUsage, "must be a group of keys (" + list + ":1)", [&] { read({"-c", list}); });
   expect_error(Errc::kUsage, "none.yaml: cannot read", [&] { read({"-c", "none.yaml"}); });

@@ -32,7 +32,7 @@ TEST(Failure, TranslatesEveryException) {
   EXPECT_EQ(failure_of([] { throw std::bad_alloc(); }).code, Errc::kDevice);
   EXPECT_EQ(failure_of([] { throw std::runtime_error("x"); }).code, Errc::kInternal);
   EXPECT_EQ(failure_of([] { throw 1; }).message, "an exception of unknown type");
-  const Failure file = failure_of([] { std::filesystem::file_size("/none/x"); });
+  const Failure file = failure_of([] { std::filesystem::create_directory("/none/x"); });
   EXPECT_EQ(file.code, Errc::kInput);
   EXPECT_EQ(file.message, "/none/x: No such file or directory");
 }
