@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "io/record/json_lines.hpp"
-#include "modules/core/config.hpp"
+#include "modules/core/config_node.hpp"
 
 namespace reseda::io {
 

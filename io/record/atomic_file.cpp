@@ -91,7 +91,10 @@ AtomicFile::~AtomicFile() {
   if (file_.valid()) ::unlink(staged_.c_str());
 }
 
-void AtomicFile::write(std::string_view bytes) { write_bytes(file_.get(), bytes, target_.string()); }
+void AtomicFile::write(std::string_view bytes) {
+  synced_ = false;
+  write_bytes(file_.get(), bytes, target_.string());
+}
 
 void AtomicFile::sync() {
   RESEDA_INVARIANT(file_.valid());
@@ -99,17 +102,16 @@ void AtomicFile::sync() {
   const Descriptor named(::open(staged_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   RESEDA_REQUIRE(named.valid() && ::fsync(named.get()) == 0, Errc::kOutput, target_.string(),
                  ": cannot write: ", std::strerror(errno));
+  synced_ = true;
 }
 
 void AtomicFile::commit(Existing existing) {
-  sync();
+  if (!synced_) sync();
   const int renamed =
       existing == Existing::kReplace ? ::rename(staged_.c_str(), target_.c_str()) : rename_new(staged_, target_);
   RESEDA_REQUIRE(renamed == 0, Errc::kOutput, target_.string(),
                  ": cannot write: ", errno == EEXIST ? "it exists already" : std::strerror(errno));
   file_.close();
-  const Descriptor folder(::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.valid()) ::fsync(folder.get());  // the rename itself; file systems that cannot are left to their own order
 }
 
 void write_file(const std::filesystem::path& target, std::string_view bytes, Existing existing) {

@@ -28,12 +28,14 @@ class AtomicFile {
   void write(std::string_view bytes);
   /// Makes the bytes durable (also those written by name). @throws Error{kOutput}, e.g. when the disk is full
   void sync();
-  /// sync(), then the rename. @throws Error{kOutput}, also when the target exists and must be kept
+  /// sync() unless that was done, then the rename. When power fails right after, the file may be absent, never torn.
+  /// @throws Error{kOutput}, also when the target exists and must be kept
   void commit(Existing existing);
 
  private:
   std::filesystem::path target_, staged_;
   Descriptor file_;
+  bool synced_ = false;
 };
 
 /// The staged name of a target.

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "io/record/file_bytes.hpp"
-#include "modules/core/config.hpp"
+#include "modules/core/config_node.hpp"
 
 namespace reseda::io {
 

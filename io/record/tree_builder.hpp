@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "modules/core/config.hpp"
+#include "modules/core/config_node.hpp"
 
 namespace reseda::io {
 

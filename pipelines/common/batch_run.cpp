@@ -87,6 +87,7 @@ void BatchRun::open_ahead() {
     traveller.item = {planned.id, planned.input, planned.output, io::staged_name(planned.output), index++};
     try {
       const Stopwatch watch(traveller.seconds);
+      io::remove_leftover(planned.output);
       traveller.input_stamp = io::input_stamp(planned.input);
       traveller.input_sha256 = io::sha256_file(planned.input);
       traveller.job = open_(traveller.item);
@@ -228,15 +229,19 @@ int BatchRun::run() {
   {
     const Stopwatch watch(seconds);
     report_done_before();
-    std::thread reader([this] { open_ahead(); });
-    std::thread writer([this] { save_behind(); });
-    try {
-      compute_here();
-    } catch (...) {
-      give_up(std::current_exception());
-      opened_.close();
-      computed_.close();
-    }
+    // An exception that is no item's own ends the run, whichever thread it came from.
+    const auto guarded = [this](void (BatchRun::*work)()) {
+      try {
+        (this->*work)();
+      } catch (...) {
+        give_up(std::current_exception());
+        opened_.close();
+        computed_.close();
+      }
+    };
+    std::thread reader(guarded, &BatchRun::open_ahead);
+    std::thread writer(guarded, &BatchRun::save_behind);
+    guarded(&BatchRun::compute_here);
     reader.join();
     writer.join();
   }

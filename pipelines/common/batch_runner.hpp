@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "modules/core/config.hpp"
+#include "modules/core/config_node.hpp"
 #include "modules/core/progress.hpp"
 #include "pipelines/common/flags.hpp"
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "modules/core/config.hpp"
+#include "modules/core/config_node.hpp"
 #include "modules/core/error.hpp"
 
 namespace {
