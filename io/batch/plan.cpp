@@ -87,7 +87,7 @@ Plan make_plan(std::vector<InputFile> inputs, const PlanOptions& options, const 
     if (fs::exists(fs::symlink_status(item.output, error))) {
       const LedgerEntry* entry = ledger == nullptr ? nullptr : ledger->matching(item.output);
       const bool done = entry != nullptr && !options.force && made_from(*entry, item, options.key);
-      item.todo = done ? Todo::kDone : Todo::kRedo;
+      item.action = done ? Action::kDone : Action::kRedo;
       if (entry == nullptr && !options.overwrite && refused++ == 0) first_refused = item.output;
     }
     plan.items.push_back(item);

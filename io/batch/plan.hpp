@@ -23,7 +23,7 @@ struct OutputNaming {
 /// The output of an item: folder / id with suffix and extension. An id that would leave the folder is kInput.
 std::filesystem::path output_path(const OutputNaming& naming, const std::string& id);
 
-enum class Todo {
+enum class Action {
   kNew,   ///< no output yet
   kRedo,  ///< an output that is replaced: ours and out of date, or given up by --overwrite
   kDone   ///< the output is there and was made from these bytes with this key
@@ -32,7 +32,7 @@ enum class Todo {
 struct PlannedItem {
   std::string id;
   std::filesystem::path input, output;
-  Todo todo = Todo::kNew;
+  Action action = Action::kNew;
 };
 
 struct PlanOptions {

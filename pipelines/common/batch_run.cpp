@@ -70,7 +70,7 @@ void BatchRun::report(const io::PlannedItem& item, const io::JsonObject& line, c
 
 void BatchRun::report_done_before() {
   for (const io::PlannedItem& item : plan_.items) {
-    if (item.todo != io::Todo::kDone) continue;
+    if (item.action != io::Action::kDone) continue;
     io::remove_leftover(item.output);
     ++skipped_;
     report(item, io::JsonObject().add("status", "skipped"), {item.id, ItemOutcome::Status::kSkipped, 0});
@@ -80,7 +80,7 @@ void BatchRun::report_done_before() {
 void BatchRun::open_ahead() {
   std::size_t index = 0;
   for (const io::PlannedItem& planned : plan_.items) {
-    if (planned.todo == io::Todo::kDone) continue;
+    if (planned.action == io::Action::kDone) continue;
     if (halted()) break;
     Traveller traveller;
     traveller.plan = &planned;
@@ -153,7 +153,7 @@ void BatchRun::save(Traveller& traveller) {
       entry.output = ledger_->name_of(planned.output);
       ledger_->write_done(entry, record);
     }
-    file.commit(planned.todo == io::Todo::kRedo ? io::Existing::kReplace : io::Existing::kRefuse);
+    file.commit(planned.action == io::Action::kRedo ? io::Existing::kReplace : io::Existing::kRefuse);
   }
   {
     const std::lock_guard lock(mutex_);

@@ -94,8 +94,8 @@ io::OutputNaming naming_of(const BatchOptions& options, const io::Discovery& fou
 int print_plan(const BatchOptions& options, const io::Plan& plan) {
   std::size_t done = 0;
   for (const io::PlannedItem& item : plan.items) {
-    const bool is_done = item.todo == io::Todo::kDone;
-    const char* what = is_done ? "done" : item.todo == io::Todo::kRedo ? "redo" : "to do";
+    const bool is_done = item.action == io::Action::kDone;
+    const char* what = is_done ? "done" : item.action == io::Action::kRedo ? "redo" : "to do";
     done += is_done ? 1 : 0;
     if (options.json)
       std::puts(io::JsonObject()

@@ -39,10 +39,10 @@ class PlanTest : public testing::Test {
     const Ledger ledger(folder_ / "out");
     return make_plan(inputs(), options_, &ledger);
   }
-  std::string todos() const {
+  std::string actions() const {
     std::string out;
     for (const PlannedItem& item : plan().items)
-      out += item.todo == Todo::kNew ? 'n' : item.todo == Todo::kRedo ? 'r' : 'd';
+      out += item.action == Action::kNew ? 'n' : item.action == Action::kRedo ? 'r' : 'd';
     return out;
   }
   /// Does what a run does for one item.
@@ -61,29 +61,29 @@ class PlanTest : public testing::Test {
 };
 
 TEST_F(PlanTest, EverythingIsNewAtFirst) {
-  EXPECT_EQ(todos(), "nnn");
+  EXPECT_EQ(actions(), "nnn");
   EXPECT_EQ(plan().items[1].output, folder_ / "out/b.txt");
   EXPECT_FALSE(fs::exists(folder_ / "out"));
 }
 
 TEST_F(PlanTest, WhatIsDoneIsDone) {
   work("b.txt", "result");
-  EXPECT_EQ(todos(), "ndn");
+  EXPECT_EQ(actions(), "ndn");
   options_.force = true;
-  EXPECT_EQ(todos(), "nrn");
+  EXPECT_EQ(actions(), "nrn");
 }
 
 TEST_F(PlanTest, AnotherConfigModelOrInputIsRedone) {
   work("b.txt", "result");
   options_.key.config_sha256 = "other";
-  EXPECT_EQ(todos(), "nrn");
+  EXPECT_EQ(actions(), "nrn");
   options_.key = {"config", "other"};
-  EXPECT_EQ(todos(), "nrn");
+  EXPECT_EQ(actions(), "nrn");
   options_.key = {"config", "model"};
   folder_.write("in/b.txt", "changed");
-  EXPECT_EQ(todos(), "nrn");
+  EXPECT_EQ(actions(), "nrn");
   folder_.write("in/b.txt", "in/b.txt");  // the old bytes with a new stamp
-  EXPECT_EQ(todos(), "ndn");
+  EXPECT_EQ(actions(), "ndn");
 }
 
 TEST_F(PlanTest, ACopiedTreeIsKnownByItsHashes) {
@@ -91,7 +91,7 @@ TEST_F(PlanTest, ACopiedTreeIsKnownByItsHashes) {
   fs::copy(folder_ / "out", folder_ / "moved", fs::copy_options::recursive);
   options_.naming.folder = folder_ / "moved";
   const Ledger ledger(folder_ / "moved");
-  EXPECT_EQ(make_plan(inputs(), options_, &ledger).items[1].todo, Todo::kDone);
+  EXPECT_EQ(make_plan(inputs(), options_, &ledger).items[1].action, Action::kDone);
 }
 
 TEST_F(PlanTest, ForeignAndChangedOutputsAreRefused) {
@@ -105,13 +105,13 @@ TEST_F(PlanTest, ForeignAndChangedOutputsAreRefused) {
                "out/a.txt: exists and was not written by this program, or was changed since (and 1 more)",
                [&] { plan(); });
   options_.overwrite = true;
-  EXPECT_EQ(todos(), "rrn");
+  EXPECT_EQ(actions(), "rrn");
 }
 
 TEST_F(PlanTest, OnlyTheOwnShardIsJudged) {
   folder_.write("out/a.txt", "foreign");
   options_.shard = {2, 3};
-  ASSERT_EQ(todos(), "n");
+  ASSERT_EQ(actions(), "n");
   EXPECT_EQ(plan().items[0].id, "b.txt");
   EXPECT_EQ(plan().whole, 3U);
 }
@@ -126,7 +126,7 @@ TEST_F(PlanTest, ALedgerLineBeforeItsRenameIsNotDone) {
   ledger.write_done({"b.txt", "b.txt", sha256_file(folder_ / "in/b.txt"), input_stamp(folder_ / "in/b.txt"),
                      sha256("new bytes"), "9-9-9.9", options_.key},
                     {});
-  EXPECT_EQ(todos(), "nrn");
+  EXPECT_EQ(actions(), "nrn");
 }
 
 TEST_F(PlanTest, InputsAreNeverOutputs) {
@@ -162,13 +162,13 @@ TEST_F(PlanTest, OutputsBesideTheInputsAreNoInputs) {
   ASSERT_EQ(files.size(), 4U);
   const Plan plan = make_plan(files, options_, &again);
   ASSERT_EQ(plan.items.size(), 3U);
-  EXPECT_EQ(plan.items[0].todo, Todo::kDone);
+  EXPECT_EQ(plan.items[0].action, Action::kDone);
 }
 
 TEST_F(PlanTest, ANameThatIsNotUtf8IsFoundAgain) {
   folder_.write("in/\xff.txt", "x");
   work("\xff.txt", "result");
-  EXPECT_EQ(plan().items.back().todo, Todo::kDone);
+  EXPECT_EQ(plan().items.back().action, Action::kDone);
 }
 
 TEST(Ledger, RefusesAFileOfSomebodyElse) {
