@@ -272,7 +272,7 @@ TEST_F(EnhancerTest, TakesTheCallersSamplerBeforeTheModels) {
   EXPECT_EQ(make("bridge_ddim", {}, config).network_calls(), 7);
   SpeechModelConfig without = tiny_config();
   without.sampler = {};
-  expect_error(Errc::kUsage, "give sampler.name",
+  expect_error(Errc::kUsage, "enhance: model 'tiny' names no sampler; give one, e.g. --set sampler.name=bridge_ddim",
                [&] { Enhancer(seeded_model(without), short_chunks(), c10::Device(c10::kCPU), noise); });
 }
 
