@@ -18,6 +18,7 @@ void expect_error(Errc code, const std::string& text, Function&& function) {
   } catch (const Error& error) {
     EXPECT_EQ(errc_name(error.code()), std::string(errc_name(code))) << error.what();
     EXPECT_THAT(error.what(), testing::HasSubstr(text));
+    EXPECT_THAT(error.what(), testing::Not(testing::HasSubstr("\n"))) << "a message is one line";
   }
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "modules/core/error.hpp"
+#include "tests/support/expect_error.hpp"
 
 namespace reseda::io {
 
@@ -46,20 +47,7 @@ inline std::string bytes_of(const fs::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// Runs `action`, expects an error of this code whose one line holds `part`.
-template <class Action>
-void expect_error(Errc code, const std::string& part, Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_EQ(std::string(errc_name(error.code())), errc_name(code)) << message;
-    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-    EXPECT_NE(message.find(part), std::string::npos) << message << "\nexpected: " << part;
-    return;
-  }
-  ADD_FAILURE() << "no error; expected: " << part;
-}
+using tests::expect_error;
 
 /// Channel c holds a sine of 200 (c + 1) Hz with amplitude 0.5.
 inline at::Tensor tones(std::int64_t channels, std::int64_t frames, std::int64_t rate) {

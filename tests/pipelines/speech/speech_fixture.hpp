@@ -15,6 +15,7 @@
 #include "modules/core/log.hpp"
 #include "modules/core/noise.hpp"
 #include "pipelines/speech/speech_model.hpp"
+#include "tests/support/expect_error.hpp"
 
 namespace reseda::speech {
 
@@ -49,20 +50,7 @@ inline std::string bytes_of(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// Runs `action`, expects an error of this code whose one line holds `part`.
-template <class Action>
-void expect_error(Errc code, const std::string& part, Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_EQ(std::string(errc_name(error.code())), errc_name(code)) << message;
-    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-    EXPECT_NE(message.find(part), std::string::npos) << message << "\nexpected: " << part;
-    return;
-  }
-  ADD_FAILURE() << "no error; expected: " << part;
-}
+using tests::expect_error;
 
 /// A vowel-like sound: harmonics of a gliding pitch under a formant, in syllables with pauses. [samples] float32
 inline at::Tensor made_speech(std::int64_t samples, double rate_hz = 16000, double pitch_hz = 120, double peak = 0.3) {
