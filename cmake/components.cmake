@@ -1,11 +1,11 @@
-# reseda_library(<name> SOURCES a.cpp b.cpp [DEPENDS target ...] [TORCH])
-#   A static library reseda_<name> with alias reseda::<name>, our warnings, the project root as include folder and, with
-#   TORCH, the shared precompiled header.
+# reseda_library(<name> SOURCES a.cpp b.cpp [DEPENDS target ...] [TORCH | NN])
+#   A static library reseda_<name> with alias reseda::<name>, our warnings, the project root as include folder and the
+#   shared precompiled header of tensors (TORCH) or of tensors and network modules (NN).
 # reseda_components(KIND <kind> TARGET <library> NAMES a b c)
 #   Adds <name>.cpp of each component to the library and generates the registry of this kind: the table of
 #   <kind>_entry_<name>() functions behind reseda::Registry<Entry>. Adding a component = one file pair and one name here.
 function(reseda_library name)
-  cmake_parse_arguments(arg "TORCH" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "TORCH;NN" "" "SOURCES;DEPENDS" ${ARGN})
   add_library(reseda_${name} STATIC ${arg_SOURCES})
   add_library(reseda::${name} ALIAS reseda_${name})
   set_target_properties(reseda_${name} PROPERTIES EXPORT_NAME ${name})
@@ -13,7 +13,10 @@ function(reseda_library name)
                                                    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/reseda>)
   target_link_libraries(reseda_${name} PUBLIC ${arg_DEPENDS} PRIVATE $<BUILD_INTERFACE:reseda_warnings>)
   target_compile_features(reseda_${name} PUBLIC cxx_std_20)
-  if(arg_TORCH)
+  if(arg_NN)
+    target_link_libraries(reseda_${name} PUBLIC reseda_torch)
+    target_precompile_headers(reseda_${name} REUSE_FROM reseda_nn_pch)
+  elseif(arg_TORCH)
     target_link_libraries(reseda_${name} PUBLIC reseda_torch)
     target_precompile_headers(reseda_${name} REUSE_FROM reseda_pch)
   endif()

@@ -1,6 +1,7 @@
 #include "modules/core/state_dict.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <set>
 #include <sstream>

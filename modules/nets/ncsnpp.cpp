@@ -1,6 +1,7 @@
 #include "modules/nets/ncsnpp.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 #include <utility>

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "modules/nets/ncsnpp_config.hpp"
-#include "modules/nets/network.hpp"
+#include "modules/nets/network_module.hpp"
 #include "modules/nn/attention_block.hpp"
 #include "modules/nn/combine.hpp"
 #include "modules/nn/fourier_features.hpp"
@@ -25,7 +25,7 @@ namespace reseda::nets {
 /// Source: Song et al. 2021, "Score-Based Generative Modeling through Stochastic Differential Equations"; Richter et
 /// al. 2023, "Speech Enhancement and Dereverberation with Diffusion-Based Generative Models". Official: sp-uhh/sgmse,
 /// sgmse/backbones/ncsnpp.py, ncsnpp_48k.py, ncsnpp_v2.py.
-class Ncsnpp : public Network {
+class Ncsnpp : public NetworkModule {
  public:
   /// @throws Error{kUsage} where channels cannot be normalised in groups
   Ncsnpp(const NcsnppConfig& config, TimeDivision division);

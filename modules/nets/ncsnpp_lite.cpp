@@ -1,11 +1,12 @@
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/container/modulelist.h>
 
 #include <cmath>
 #include <numbers>
 
-#include "modules/nets/network.hpp"
+#include "modules/nets/network_module.hpp"
 
 /// A small relative of NCSN++ for few network calls on a CPU. Against NCSN++ it
 ///   - sees the spectrum through a first convolution with stride `band_stride` along frequency and a learned bias per
@@ -160,7 +161,7 @@ struct FrequencyAttention : torch::nn::Module {
   }
 };
 
-class NcsnppLite final : public Network {
+class NcsnppLite final : public NetworkModule {
  public:
   explicit NcsnppLite(NcsnppLiteConfig config) : config_(std::move(config)) {
     const auto& c = config_.channels;

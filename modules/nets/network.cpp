@@ -2,13 +2,6 @@
 
 namespace reseda::nets {
 
-std::vector<StateDict::Entry> Network::tensors() const {
-  std::vector<StateDict::Entry> out;
-  for (const auto& item : named_parameters()) out.emplace_back(item.key(), item.value());
-  for (const auto& item : named_buffers()) out.emplace_back(item.key(), item.value());
-  return out;
-}
-
 void Network::load(const StateDict& weights) { load_into(weights, tensors()); }
 
 std::shared_ptr<Network> make_network(const ConfigNode& node, const std::string& path) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/nn/module.h>
+#include <c10/core/Device.h>
 
 #include <memory>
 #include <string>
@@ -14,8 +14,14 @@ namespace reseda::nets {
 
 /// A whole network. Parameter names are the official state_dict keys. It knows no schedule: `t` is whatever number the
 /// process says the network is conditioned on.
-class Network : public torch::nn::Module {
+/// An implementation derives from NetworkModule (network_module.hpp), so that users need no torch/nn header.
+class Network {
  public:
+  Network() = default;
+  virtual ~Network() = default;
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
   /// @param x  state of the process, [B,C,H,W], real or complex as the network says
   /// @param y  measurement that conditions it, same shape as x; undefined for unconditional networks
   /// @param t  [B] float32
@@ -30,7 +36,9 @@ class Network : public torch::nn::Module {
   at::ScalarType compute_type() const { return compute_type_; }
 
   /// Parameters and buffers by their official names, in registration order.
-  std::vector<StateDict::Entry> tensors() const;
+  virtual std::vector<StateDict::Entry> tensors() const = 0;
+  /// Moves parameters and buffers to a device.
+  virtual void to(c10::Device device) = 0;
   /// Copies weights in. @throws Error{kCheckpoint} with a load report unless every name and shape matches
   void load(const StateDict& weights);
 

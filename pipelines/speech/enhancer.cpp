@@ -1,6 +1,7 @@
 #include "pipelines/speech/enhancer.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -67,7 +68,6 @@ Enhancer::Enhancer(SpeechModel model, EnhanceConfig config, c10::Device device, 
   RESEDA_REQUIRE(!sampler.is_null(), Errc::kUsage, "enhance: model '", model_.config().name,
                  "' names no sampler; give one, e.g. --set sampler.name=bridge_ddim");
   sampler_ = diffusion::make_sampler(sampler, "sampler");
-  model_.network().eval();
   model_.network().to(device_);
   auto [call, target] = parametrize(model_.config().parametrization, model_.network(), model_.process());
   denoiser_ = std::make_unique<diffusion::NetworkDenoiser>(std::move(call), target, model_.process());

@@ -1,6 +1,7 @@
 #include "pipelines/speech/evaluate.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>

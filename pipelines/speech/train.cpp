@@ -27,6 +27,7 @@ int train(const app::Flags& flags) {
   run.device = compute.device;
   run.out = flags.text("output");
   run.pack = flags.text("pack").empty() ? run.out / "pack.safetensors" : std::filesystem::path(flags.text("pack"));
+  run.initial = flags.text("init");
   run.resume = flags.on("resume");
   run.stop = [] { return app::stop_requested(); };
   app::BatchProgress display(app::ProgressStyle::kAuto, 1);
@@ -88,6 +89,11 @@ app::Verb train_verb() {
                   .type = app::FlagType::kSwitch,
                   .help = "Continue the run in the output folder to the same bytes as if it had never stopped",
                   .group = "Training"});
+  verb.flags.add({.name = "init",
+                  .word = "FILE",
+                  .help = "Model file of the same network whose weights the run starts from",
+                  .group = "Training",
+                  .hint = app::ValueHint::kFile});
   verb.flags.add({.name = "recipe",
                   .value = "speech/reseda-16k",
                   .word = "NAME|FILE",

@@ -1,7 +1,7 @@
 #include "pipelines/speech/training_run.hpp"
 
 #include <ATen/ATen.h>
-#include <torch/utils.h>
+#include <ATen/core/grad_mode.h>
 
 #include <chrono>
 #include <cmath>
@@ -50,7 +50,7 @@ void put(ConfigNode& node, const std::string& key, double value) {
 /// Averaged weights on fixed pairs of held-out recordings: the first call's SI-SDR and loudness distance.
 ConfigNode validate_model(const SpeechModel& model, const Mixer& mixer, std::int64_t pairs, std::int64_t samples,
                           c10::Device device) {
-  torch::NoGradGuard no_grad;
+  at::NoGradGuard no_grad;
   double sdr = 0, sdr_in = 0, distance = 0, distance_in = 0;
   const std::int64_t size = 4;
   std::int64_t batches = 0;
@@ -123,11 +123,12 @@ bool run_training(const TrainingRun& run) {
   const Mixer mixer(audio.training, config.mixer, config.model.sample_rate, run.seed);
   require_held_out(audio, config.hold_out);
   // Initial weights come from ATen's generator, seeded here and used for nothing else.
-  torch::manual_seed(run.seed);
+  at::manual_seed(run.seed);
   const SpeechModel model(config.model);
   model.network().to(run.device);
   RESEDA_REQUIRE(config.frames % model.network().time_multiple() == 0, Errc::kUsage, "frames must be a multiple of ",
                  model.network().time_multiple(), " for this network, got ", config.frames);
+  if (!run.initial.empty() && !exists) model.network().load(io::read_safetensors(run.initial));
   if (config.precision == "bf16") model.network().set_compute_type(at::kBFloat16);
   train::Trainer trainer(model.network().tensors(), config.train);
   const std::string identity = training_identity(run);

@@ -1,6 +1,7 @@
 #include "pipelines/tools/precision_check.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 
 #include <functional>
 #include <limits>

@@ -14,7 +14,6 @@ std::shared_ptr<nets::Network> make_network(const nlohmann::json& model, const S
   settings["name"] = ConfigNode(backbone);
   std::shared_ptr<nets::Network> network = nets::make_network(settings, "config");
   network->load(weights);
-  network->eval();
   return network;
 }
 

@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 
 #include "modules/core/error.hpp"
 #include "modules/nn/attention_block.hpp"

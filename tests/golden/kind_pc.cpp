@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 
 #include "modules/diffusion/sampler.hpp"
 #include "tests/golden/golden_case.hpp"

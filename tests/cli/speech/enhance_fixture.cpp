@@ -1,6 +1,7 @@
 #include "enhance_fixture.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <stdlib.h>
 
 #include <fstream>

@@ -1,4 +1,6 @@
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <numbers>

@@ -1,6 +1,8 @@
 #include "modules/nets/ncsnpp.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include "modules/core/error.hpp"

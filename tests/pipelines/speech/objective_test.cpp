@@ -1,5 +1,6 @@
 #include "pipelines/speech/objective.hpp"
 
+#include <ATen/core/grad_mode.h>
 #include <map>
 
 #include "pipelines/speech/loudness_distance.hpp"

@@ -5,11 +5,13 @@
 
 #include <cmath>
 
+#include "modules/nets/network_module.hpp"
+
 namespace reseda::speech {
 namespace {
 
 /// Remembers its inputs and returns 2 x + y, times a parameter that is 1.
-class StandIn final : public nets::Network {
+class StandIn final : public nets::NetworkModule {
  public:
   StandIn() { gain = register_parameter("gain", at::ones({1})); }
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t) override {
