@@ -67,7 +67,8 @@ class GoldenCase {
   /// The recorded draws themselves, for a kind that hands them out in another way; counts as drawing all.
   std::vector<at::Tensor> draws();
 
-  /// The tolerance that the json suggests; exact for integers; 1e-5 of the largest value where the json gives none.
+  /// The tolerance that the json suggests, for this tensor or else for all; exact for integers; 1e-5 of the largest
+  /// value where the json gives none.
   Tolerance tolerance(const std::string& tensor_name) const;
   /// Compares with the recorded tensor of this full name and reports a test failure with the largest difference, its
   /// index and both values. @throws Error{kInput} if the tensor is not recorded

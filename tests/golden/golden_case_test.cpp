@@ -51,6 +51,18 @@ TEST_F(GoldenCaseTest, ReadsWhatIsRecorded) {
   EXPECT_EQ(golden.tolerance("out.count").atol, 0);
 }
 
+TEST_F(GoldenCaseTest, TakesTolerancesPerTensorOrForAll) {
+  const auto suggested = [this](const std::string& tolerance) {
+    std::ofstream(folder_ / "case.json") << R"({"kind": "k", "tolerance": )" << tolerance << "}";
+    const Tolerance found = open().tolerance("out.y");
+    return std::pair(found.atol, found.rtol);
+  };
+  EXPECT_EQ(suggested(R"({"per_tensor": {"out.y": {"atol": 0.25}}, "suggested_atol": 0.5})"), std::pair(0.25, 0.0));
+  EXPECT_EQ(suggested(R"({"per_tensor": {}, "suggested_atol": 0.5})"), std::pair(0.5, 0.0));
+  EXPECT_EQ(suggested(R"({"bitwise_expected": true, "suggested_atol": 0.0})"), std::pair(0.0, 3e-7));
+  EXPECT_EQ(suggested(R"("text")"), std::pair(1e-5 * 4, 0.0));
+}
+
 TEST_F(GoldenCaseTest, PassesOnlyWithinTheTolerance) {
   GoldenCase golden = open();
   golden.check("out.y", right() + 0.009);
