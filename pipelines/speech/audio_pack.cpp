@@ -115,6 +115,8 @@ void make_pack(const TrainingSources& sources, std::int64_t rate_hz, const std::
 PackedAudio read_pack(const std::filesystem::path& pack, std::int64_t hold_out) {
   const StateDict file = io::read_safetensors(pack);
   PackedAudio audio;
+  const auto sources = file.metadata.find(kSourcesKey);
+  if (sources != file.metadata.end()) audio.sources = sources->second;
   std::map<std::string, std::int64_t> seen;
   for (const auto& [name, wave] : file) {
     const std::size_t slash = name.find('/'), second = name.find('/', slash + 1), third = name.find('/', second + 1);

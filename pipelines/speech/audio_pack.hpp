@@ -36,6 +36,7 @@ void make_pack(const TrainingSources& sources, std::int64_t rate_hz, const std::
 struct PackedAudio {
   TrainingAudio training, validation;
   std::int64_t clean_samples = 0, noise_samples = 0;  ///< of both parts
+  std::string sources;  ///< what the pack was made from, as make_pack noted it; empty in a pack of other origin
 };
 PackedAudio read_pack(const std::filesystem::path& pack, std::int64_t hold_out);
 

@@ -1,8 +1,9 @@
 #include "pipelines/speech/train.hpp"
 
 #include "modules/core/log.hpp"
-#include "pipelines/common/config_layers.hpp"
 #include "pipelines/common/batch_progress.hpp"
+#include "pipelines/common/config_layers.hpp"
+#include "pipelines/speech/audio_pack.hpp"
 #include "pipelines/speech/training_run.hpp"
 
 namespace reseda::speech {

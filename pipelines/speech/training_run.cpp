@@ -1,7 +1,6 @@
 #include "pipelines/speech/training_run.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 
 #include <chrono>
 #include <cmath>
@@ -10,21 +9,12 @@
 #include "io/checkpoint/safetensors.hpp"
 #include "modules/core/device.hpp"
 #include "modules/core/log.hpp"
-#include "pipelines/speech/loudness_distance.hpp"
+#include "pipelines/speech/audio_pack.hpp"
 
 namespace reseda::speech {
 namespace {
 
 constexpr const char* kConfigKey = "reseda.training";
-constexpr std::int64_t kLoudnessRate = 16000, kLoudnessSamples = 8192;
-
-double si_sdr_db(const at::Tensor& clean, const at::Tensor& estimate) {
-  const at::Tensor c = clean - clean.mean(-1, true), e = estimate - estimate.mean(-1, true);
-  const at::Tensor target = (e * c).sum(-1, true) / (c.square().sum(-1, true) + 1e-12) * c;
-  return (10.0 * ((target.square().sum(-1) + 1e-12) / ((e - target).square().sum(-1) + 1e-12)).log10())
-      .mean()
-      .item<double>();
-}
 
 /// One JSON object per line, appended; a log of the run for people and plots.
 class RunLog {
@@ -47,40 +37,11 @@ void put(ConfigNode& node, const std::string& key, double value) {
   node[key] = ConfigNode(number_text(std::round(value * 1e5) / 1e5));
 }
 
-/// Averaged weights on fixed pairs of held-out recordings: the first call's SI-SDR and loudness distance.
-ConfigNode validate_model(const SpeechModel& model, const Mixer& mixer, std::int64_t pairs, std::int64_t samples,
-                          c10::Device device) {
-  at::NoGradGuard no_grad;
-  double sdr = 0, sdr_in = 0, distance = 0, distance_in = 0;
-  const std::int64_t size = 4;
-  std::int64_t batches = 0;
-  // loudness_distance is defined at 16 kHz and needs half a second.
-  const bool perceptual = model.config().sample_rate == kLoudnessRate && samples >= kLoudnessSamples;
-  for (std::int64_t first = 0; first < pairs; first += size, ++batches) {
-    Mixer::Batch batch = mixer.batch(first, size, samples, model.config().level);
-    batch = {batch.clean.to(device), batch.noisy.to(device)};
-    const at::Tensor y = model.analyse(batch.noisy);
-    const double t = model.process().network_time(model.process().t_start());
-    const at::Tensor wave =
-        model.synthesise(model.network().forward(y, y, at::full({size}, t, y.options().dtype(at::kFloat))), samples);
-    sdr += si_sdr_db(batch.clean, wave);
-    sdr_in += si_sdr_db(batch.clean, batch.noisy);
-    if (!perceptual) continue;
-    distance += loudness_distance(batch.clean, wave).mean().item<double>();
-    distance_in += loudness_distance(batch.clean, batch.noisy).mean().item<double>();
-  }
-  ConfigNode line = ConfigNode::map();
-  put(line, "si_sdr_db", sdr / static_cast<double>(batches));
-  put(line, "input_si_sdr_db", sdr_in / static_cast<double>(batches));
-  if (!perceptual) return line;
-  put(line, "loudness_distance", distance / static_cast<double>(batches));
-  put(line, "input_loudness_distance", distance_in / static_cast<double>(batches));
-  return line;
-}
-
-std::string training_identity(const TrainingRun& run) {
+/// Everything a resumed run must agree on.
+std::string training_identity(const TrainingRun& run, const PackedAudio& audio) {
   ConfigNode node = write_config(run.config);
   node["seed"] = ConfigNode(std::to_string(run.seed));
+  node["pack"] = ConfigNode(audio.sources);
   return node.to_json();
 }
 
@@ -93,101 +54,119 @@ void require_held_out(const PackedAudio& audio, std::int64_t hold_out) {
                  " for validation; give a folder of at least that many recordings, a smaller hold_out, or 0");
 }
 
-}  // namespace
-
-void TrainingConfig::validate() const {
-  RESEDA_REQUIRE(pairs >= 1 && pairs <= 4096, Errc::kUsage, "pairs must be 1 to 4096, got ", pairs);
-  RESEDA_REQUIRE(frames >= 64, Errc::kUsage, "frames must be at least 64, got ", frames);
-  RESEDA_REQUIRE(precision == "f32" || precision == "bf16", Errc::kUsage, "precision must be f32 or bf16, got '",
-                 precision, "'");
-  RESEDA_REQUIRE(hold_out == 0 || hold_out >= 2, Errc::kUsage, "hold_out must be 0 or at least 2, got ", hold_out);
-  RESEDA_REQUIRE(validation_pairs >= 1, Errc::kUsage, "validation_pairs must be at least 1, got ", validation_pairs);
-  loss.validate();
-  const std::int64_t samples = (frames - 1) * model.stft.hop;
-  RESEDA_REQUIRE(loss.loudness == 0 || (model.sample_rate == kLoudnessRate && samples >= kLoudnessSamples),
-                 Errc::kUsage, "loss.loudness needs a model at ", kLoudnessRate, " Hz and crops of at least ",
-                 kLoudnessSamples, " samples; frames and model.stft.hop give ", samples, " at ", model.sample_rate,
-                 " Hz");
+/// The network with its first weights: random ones, or those of `initial`.
+SpeechModel starting_model(const TrainingRun& run) {
+  // Initial weights come from ATen's generator, seeded here and used for nothing else.
+  at::manual_seed(run.seed);
+  SpeechModel model(run.config.model);
+  nets::Network& network = model.network();
+  network.to(run.device);
+  RESEDA_REQUIRE(run.config.frames % network.time_multiple() == 0, Errc::kUsage, "frames must be a multiple of ",
+                 network.time_multiple(), " for this network, got ", run.config.frames);
+  if (!run.initial.empty()) network.load(io::read_safetensors(run.initial));
+  if (run.config.precision == "bf16") network.set_compute_type(at::kBFloat16);
+  return model;
 }
+
+/// The state of a run in a folder.
+class SavedRun {
+ public:
+  SavedRun(const TrainingRun& run, std::string identity)
+      : model_(run.out / "model.safetensors"), state_(run.out / "state.safetensors"), identity_(std::move(identity)) {}
+
+  /// Continues a run that the folder holds.
+  void restore(train::Trainer& trainer) const {
+    if (!std::filesystem::exists(state_)) return;
+    const StateDict state = io::read_safetensors(state_);
+    const auto found = state.metadata.find(kConfigKey);
+    RESEDA_REQUIRE(found != state.metadata.end() && found->second == identity_, Errc::kCheckpoint, state_.string(),
+                   ": was written with another configuration, seed or other recordings");
+    trainer.restore(state);
+  }
+
+  void save(const SpeechModel& model, const train::Trainer& trainer) const {
+    StateDict state = trainer.state();
+    state.metadata[kConfigKey] = identity_;
+    io::write_safetensors(model.to_file(trainer.averaged()), model_);
+    io::write_safetensors(state, state_);
+  }
+
+ private:
+  std::filesystem::path model_, state_;
+  std::string identity_;
+};
+
+/// Writes a line every 50 steps and keeps the running mean of the loss.
+class StepLog {
+ public:
+  StepLog(RunLog& log, std::int64_t first_step) : log_(log), first_step_(first_step) {}
+
+  double add(std::int64_t step, const train::StepLoss& loss, double gradient_norm, double learning_rate) {
+    const double total = loss.total.item<double>();
+    if (std::isfinite(total)) recent_ = recent_ == 0 ? total : 0.98 * recent_ + 0.02 * total;
+    if (step % 50 != 0) return recent_;
+    ConfigNode line = ConfigNode::map();
+    put(line, "step", static_cast<double>(step));
+    put(line, "loss", recent_);
+    for (const auto& [name, value] : loss.parts) put(line, name, value);
+    put(line, "gradient_norm", gradient_norm);
+    put(line, "lr", learning_rate);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+    put(line, "seconds_per_step", seconds / static_cast<double>(step - first_step_));
+    log_.write(line);
+    return recent_;
+  }
+
+ private:
+  RunLog& log_;
+  std::int64_t first_step_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  double recent_ = 0;
+};
+
+}  // namespace
 
 bool run_training(const TrainingRun& run) {
   const TrainingConfig& config = run.config;
   config.validate();
-  const auto model_file = run.out / "model.safetensors", state_file = run.out / "state.safetensors";
-  const bool exists = std::filesystem::exists(state_file);
-  RESEDA_REQUIRE(!exists || run.resume, Errc::kOutput, run.out.string(),
+  RESEDA_REQUIRE(run.resume || !std::filesystem::exists(run.out / "state.safetensors"), Errc::kOutput, run.out.string(),
                  ": holds a training run already; give --resume to continue it or another folder");
   std::filesystem::create_directories(run.out);
 
   const PackedAudio audio = read_pack(run.pack, config.hold_out);
   const Mixer mixer(audio.training, config.mixer, config.model.sample_rate, run.seed);
   require_held_out(audio, config.hold_out);
-  // Initial weights come from ATen's generator, seeded here and used for nothing else.
-  at::manual_seed(run.seed);
-  const SpeechModel model(config.model);
-  model.network().to(run.device);
-  RESEDA_REQUIRE(config.frames % model.network().time_multiple() == 0, Errc::kUsage, "frames must be a multiple of ",
-                 model.network().time_multiple(), " for this network, got ", config.frames);
-  if (!run.initial.empty() && !exists) model.network().load(io::read_safetensors(run.initial));
-  if (config.precision == "bf16") model.network().set_compute_type(at::kBFloat16);
+  const SpeechModel model = starting_model(run);
   train::Trainer trainer(model.network().tensors(), config.train);
-  const std::string identity = training_identity(run);
-  if (exists) {
-    const StateDict state = io::read_safetensors(state_file);
-    const auto found = state.metadata.find(kConfigKey);
-    RESEDA_REQUIRE(found != state.metadata.end() && found->second == identity, Errc::kCheckpoint, state_file.string(),
-                   ": was written with another configuration or seed");
-    trainer.restore(state);
-  }
+  const SavedRun saved(run, training_identity(run, audio));
+  saved.restore(trainer);
 
   RunLog log(run.out / "log.jsonl");
+  StepLog steps(log, trainer.step());
   CounterNoise noise(run.seed);
-  const std::int64_t samples = (config.frames - 1) * config.model.stft.hop;
-  const auto started = std::chrono::steady_clock::now();
-  const std::int64_t first_step = trainer.step();
-  double recent = 0;
-
   train::Trainer::Hooks hooks;
   hooks.stop = run.stop;
   hooks.on_step = [&](std::int64_t step, const train::StepLoss& loss, double norm, double lr) {
-    const double total = loss.total.item<double>();
-    if (std::isfinite(total)) recent = recent == 0 ? total : 0.98 * recent + 0.02 * total;
-    if (step % 50 == 0) {
-      ConfigNode line = ConfigNode::map();
-      put(line, "step", static_cast<double>(step));
-      put(line, "loss", recent);
-      for (const auto& [name, value] : loss.parts) put(line, name, value);
-      put(line, "gradient_norm", norm);
-      put(line, "lr", lr);
-      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-      put(line, "seconds_per_step", seconds / static_cast<double>(step - first_step));
-      log.write(line);
-    }
+    const double recent = steps.add(step, loss, norm, lr);
     if (run.progress) run.progress({step, config.train.steps, "loss " + number_text(std::round(recent * 1e4) / 1e4)});
   };
-  hooks.save = [&](std::int64_t) {
-    StateDict state = trainer.state();
-    state.metadata[kConfigKey] = identity;
-    io::write_safetensors(model.to_file(trainer.averaged()), model_file);
-    io::write_safetensors(state, state_file);
-  };
+  hooks.save = [&](std::int64_t) { saved.save(model, trainer); };
   if (config.hold_out > 0)
     hooks.validate = [&](std::int64_t step) {
       const train::SwappedWeights averaged(model.network().tensors(), trainer.averaged());
       const Mixer held_out(audio.validation, config.mixer, config.model.sample_rate, run.seed + 1);
       ConfigNode line = ConfigNode::map();
       put(line, "validated_step", static_cast<double>(step));
-      line.merge(
-          validate_model(model, held_out, config.validation_pairs, 2 * samples + config.model.stft.hop, run.device));
+      line.merge(validation_figures(model, config, held_out, run.seed + 1, run.device));
       log.write(line);
       log::info("step ", step, ": ", line.to_json());
     };
   return trainer.run(
       [&](std::int64_t step) {
-        Mixer::Batch batch = mixer.batch(step, config.pairs, samples, config.model.level);
+        Mixer::Batch batch = mixer.batch(step, config.pairs, config.samples(), config.model.level);
         batch = {batch.clean.to(run.device), batch.noisy.to(run.device)};
-        return few_call_loss(model, config.loss, batch, step,
-                             static_cast<double>(step) / static_cast<double>(config.train.steps), noise);
+        const double progress = static_cast<double>(step) / static_cast<double>(config.train.steps);
+        return training_loss(model, config, batch, step, progress, noise);
       },
       hooks);
 }

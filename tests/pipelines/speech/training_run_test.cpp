@@ -148,11 +148,60 @@ TEST_F(TrainingRunTest, RefusesToResumeAnotherConfigurationOrSeed) {
   one.resume = true;
   TrainingRun other = one;
   other.config.train.adam.lr = 2e-3;
-  expect_error(Errc::kCheckpoint, "another configuration or seed", [&] { run_training(other); });
+  expect_error(Errc::kCheckpoint, "another configuration, seed", [&] { run_training(other); });
   other = one;
   other.seed = 6;
-  expect_error(Errc::kCheckpoint, "another configuration or seed", [&] { run_training(other); });
+  expect_error(Errc::kCheckpoint, "another configuration, seed", [&] { run_training(other); });
   EXPECT_TRUE(run_training(one)) << "a finished run has nothing left to do";
+}
+
+TEST_F(TrainingRunTest, RefusesToResumeOnOtherRecordings) {
+  TrainingRun one = run("out");
+  one.config.train.steps = 1;
+  run_training(one);
+  StateDict pack = io::read_safetensors(one.pack);
+  pack.metadata["reseda.pack"] = "other recordings";
+  one.pack = folder / "other.safetensors";
+  io::write_safetensors(pack, one.pack);
+  one.resume = true;
+  expect_error(Errc::kCheckpoint, "other recordings", [&] { run_training(one); });
+}
+
+TEST_F(TrainingRunTest, StartsFromTheWeightsOfAModel) {
+  TrainingRun first = run("first"), second = run("second");
+  run_training(first);
+  second.initial = folder / "first/model.safetensors";
+  second.config.train.steps = 1;
+  second.config.train.adam.lr = 1e-7;
+  second.seed = 6;  // random weights would differ
+  run_training(second);
+  const StateDict before = io::read_safetensors(second.initial);
+  for (const auto& [name, tensor] : io::read_safetensors(folder / "second/model.safetensors"))
+    EXPECT_TRUE(at::allclose(tensor, before.at(name), 0, 1e-6)) << name;
+  TrainingRun other = run("third");
+  other.config.model.network.set("dilations", "[1]");
+  other.initial = second.initial;
+  expect_error(Errc::kCheckpoint, "unexpected", [&] { run_training(other); });
+}
+
+TEST_F(TrainingRunTest, MinimisesTheOfficialLosses) {
+  for (const char* type : {"score_matching", "denoiser", "data_prediction"}) {
+    TrainingRun one = run(type);
+    one.config.objective = "official";
+    one.config.official.num_frames = one.config.frames;
+    one.config.model.parametrization.loss_type = type;
+    one.config.train.steps = 40;
+    one.config.train.save_every = one.config.train.validate_every = 40;
+    one.config.train.adam.lr = 3e-3;
+    EXPECT_TRUE(run_training(one)) << type;
+    const double trained = std::stod(last_line(folder / type / "log.jsonl").find("loss")->scalar());
+    one.out = folder / (std::string(type) + " untrained");
+    one.config.train.adam.lr = 1e-9;
+    EXPECT_TRUE(run_training(one)) << type;
+    const double untrained =
+        std::stod(last_line(folder / (std::string(type) + " untrained") / "log.jsonl").find("loss")->scalar());
+    EXPECT_LT(trained, 0.95 * untrained) << type;
+  }
 }
 
 TEST_F(TrainingRunTest, RefusesAValidationWithoutRecordingsAtTheStart) {
@@ -168,6 +217,8 @@ TEST_F(TrainingRunTest, RefusesSettingsByName) {
     change(one.config);
     expect_error(Errc::kUsage, part, [&] { run_training(one); });
   };
+  refused([](TrainingConfig& c) { c.objective = "mse"; }, "objective must be few_call or official, got 'mse'");
+  refused([](TrainingConfig& c) { c.objective = "official"; }, "official.num_frames must be at most frames (128)");
   refused([](TrainingConfig& c) { c.pairs = 0; }, "pairs must be 1 to 4096, got 0");
   refused([](TrainingConfig& c) { c.frames = 63; }, "frames must be at least 64, got 63");
   refused([](TrainingConfig& c) { c.frames = 129; }, "frames must be a multiple of 2");
