@@ -204,7 +204,9 @@ std::vector<double> round_ticks(double low, double high, int count) {
   for (const double factor : {5.0, 2.0, 1.0})
     if (factor * power >= raw * (1 - 1e-9)) step = factor * power;
   std::vector<double> ticks;
-  for (double n = std::ceil(low / step - 1e-9); n * step <= high + 1e-9 * step; ++n) ticks.push_back(n * step);
+  // Bounded: where low is huge beside the step, n + 1 may be n.
+  const double first = std::ceil(low / step - 1e-9);
+  for (int n = 0; n <= 10 * count && (first + n) * step <= high + 1e-9 * step; ++n) ticks.push_back((first + n) * step);
   return ticks;
 }
 
