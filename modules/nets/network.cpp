@@ -1,6 +1,14 @@
 #include "modules/nets/network.hpp"
 
+#include "modules/core/error.hpp"
+
 namespace reseda::nets {
+
+at::Tensor Network::forward_given(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t,
+                                  const at::Tensor& estimate) {
+  RESEDA_REQUIRE(!estimate.defined(), Errc::kUsage, "this network takes no earlier estimate of x0");
+  return forward(x, y, t);
+}
 
 void Network::load(const StateDict& weights) { load_into(weights, tensors()); }
 

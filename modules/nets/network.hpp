@@ -23,10 +23,22 @@ class Network {
   Network& operator=(const Network&) = delete;
 
   /// @param x  state of the process, [B,C,H,W], real or complex as the network says
-  /// @param y  measurement that conditions it, same shape as x; undefined for unconditional networks
-  /// @param t  [B] float32
-  /// @return   the prediction; which quantity it is, the model's config says (diffusion::Target)
+  /// @param y  measurement that conditions it, same shape as x, with further channels behind where the network takes
+  ///           them (a mask); undefined for unconditional networks
+  /// @param t  [B] float32; [B,heads()] where a network with several predictions takes a time for each
+  /// @return   the prediction; which quantity it is, the model's config says (diffusion::Target). Several predictions
+  ///           lie along the channels
   virtual at::Tensor forward(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t) = 0;
+
+  /// Whether forward_given() takes an earlier estimate of x0.
+  virtual bool self_conditioned() const { return false; }
+  /// forward() of a self-conditioned network that also sees an earlier estimate of x0, shape of x; undefined stands for
+  /// zeros, which is what forward() takes.
+  /// @throws Error{kUsage} where an estimate is given to a network that takes none
+  virtual at::Tensor forward_given(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t,
+                                   const at::Tensor& estimate);
+  /// How many predictions lie along the channels of the result.
+  virtual std::int64_t heads() const { return 1; }
 
   /// The frame or pixel multiple to which the last axis (and the one before) must be padded.
   virtual std::int64_t time_multiple() const { return 1; }
