@@ -63,6 +63,52 @@ TEST(LoadInto, ReportsEveryDifferenceAndChangesNothing) {
   EXPECT_TRUE(at::equal(w, at::ones({2})));
 }
 
+TEST(LoadInto, NamesTheNearestAmongTheUnexpected) {
+  StateDict weights;
+  for (const char* name : {"head.bais", "w.a", "w.b", "w.c"}) weights.add(name, at::ones({1}));
+  std::vector<StateDict::Entry> targets;
+  for (const char* name : {"head.bias", "x", "y", "z"}) targets.emplace_back(name, at::zeros({1}));
+  expect_error(Errc::kCheckpoint,
+               "the weights are not for this network: 0 tensors match; 4 missing: head.bias (nearest in the file: "
+               "head.bais), x, y, ...; 4 unexpected: head.bais, w.a, w.b, ...",
+               [&] { load_into(weights, targets); });
+}
+
+TEST(LoadInto, AllowsWhatTheRulesName) {
+  StateDict weights;
+  weights.add("w", at::ones({2}));
+  weights.add("pesq_loss.fbank", at::ones({3}));
+  const at::Tensor w = at::zeros({2}), extra = at::full({1}, 4.0F);
+  const std::vector<StateDict::Entry> targets = {{"w", w}, {"extra.bias", extra}};
+  const LoadReport report = load_into(weights, targets, {.allow_missing = {"extra.*"}, .allow_unexpected = {"pesq*"}});
+  EXPECT_TRUE(report.clean());
+  EXPECT_EQ(report.kept, std::vector<std::string>{"extra.bias"});
+  EXPECT_EQ(report.unused, std::vector<std::string>{"pesq_loss.fbank"});
+  EXPECT_EQ(report.summary(), "1 tensors match; 1 kept as they are: extra.bias; 1 unused: pesq_loss.fbank");
+  EXPECT_TRUE(at::equal(w, at::ones({2})));
+  EXPECT_EQ(extra.item<float>(), 4.0F);
+  expect_error(Errc::kCheckpoint, "1 missing: extra.bias; 1 unused: pesq_loss.fbank",
+               [&] { load_into(weights, targets, LoadRules{.allow_missing = {}, .allow_unexpected = {"*"}}); });
+}
+
+TEST(LoadInto, RefusesComplexValuesForRealTensors) {
+  StateDict weights;
+  weights.add("w", at::ones({2}, at::kComplexFloat));
+  expect_error(Errc::kCheckpoint, "1 of another shape: w (file ComplexFloat, network Float)", [&] {
+    load_into(weights, {{"w", at::zeros({2})}});
+  });
+}
+
+TEST(LoadInto, ShowsNamesOfFilesOnOneLine) {
+  StateDict weights;
+  weights.add("w\n" + std::string(100, 'x'), at::ones({2}));
+  const std::string shown = "unexpected: w?" + std::string(78, 'x') + "...";
+  expect_error(Errc::kCheckpoint, shown, [&] { load_into(weights, {{"w", at::zeros({2})}}); });
+  StateDict twice;
+  twice.add("a\nb", at::ones({1}));
+  expect_error(Errc::kCheckpoint, "tensor 'a?b' appears twice", [&] { twice.add("a\nb", at::ones({1})); });
+}
+
 TEST(LoadInto, WorksOnParametersThatNeedGradients) {
   StateDict weights;
   weights.add("w", at::ones({2}));
