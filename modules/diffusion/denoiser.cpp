@@ -79,8 +79,9 @@ Estimates from_velocity(const at::Tensor& velocity, const at::Tensor& x, const a
 }
 
 /// w of eps + w (y - x0). With A = a + b, f = A'/A, h = b' - f b and g^2 = 2 c (c' - f c): w = h c / g^2, the ratio in
-/// which the reverse drift mixes residual and noise.
+/// which the reverse drift mixes residual and noise, unless the process has steps of its own.
 Coef resnoise_weight(const Marginal& m, const Rates& r) {
+  if (r.resnoise.value.defined()) return r.resnoise;
   const Coef f = (r.a + r.b) * reciprocal(m.a + m.b, Target::kResNoise, "a + b");
   return (r.b - f * m.b) * reciprocal(2.0 * (r.c - f * m.c), Target::kResNoise, "g");
 }
@@ -206,10 +207,10 @@ at::Tensor target_value(Target target, const at::Tensor& x0, const at::Tensor& e
 }
 
 Estimates NetworkDenoiser::operator()(const at::Tensor& x, double t, const Condition& condition) const {
-  const at::Tensor time =
-      at::full({x.size(0)}, process_.network_time(t), at::TensorOptions().dtype(at::kFloat).device(x.device()));
+  const at::Tensor time = network_input_times(process_, at::full({x.size(0)}, t, at::kDouble)).to(x.device());
+  const at::Tensor seen = condition.extra.defined() ? at::cat({condition.y, condition.extra}, 1) : condition.y;
   const bool needs_rates = target_ == Target::kVelocity || target_ == Target::kResNoise;
-  return estimates_from(target_, call_(x, condition.y, time), x, condition.y, process_.at(t),
+  return estimates_from(target_, call_(x, seen, time), x, condition.y, process_.at(t),
                         needs_rates ? process_.rate(t) : Rates{});
 }
 

@@ -17,14 +17,16 @@ const char* target_name(Target target);
 
 struct Estimates {
   at::Tensor x0, eps;
+  /// y - x0 as the network says by itself, where that need not agree with x0; undefined: y - x0.
+  at::Tensor residual = {};
 };
 
 /// Solves a prediction for {x0, eps} with x = a x0 + b y + c eps.
 ///   kX0: x0                kEps: eps              kScore: -eps / c       kResidual: y - x0
 ///   kVelocity: a' x0 + b' y + c' eps              kV: a eps - c x0 (variance preserving, after the shift x - b y)
 ///   kResidualAndNoise: [y - x0, eps] along the channel axis
-///   kResNoise: eps + w (y - x0), w = h c / g^2 of the bridge in the form A x0 + b (y - x0) + c eps, A = a + b; for
-///   processes whose noise grows with t
+///   kResNoise: eps + w (y - x0), w = h c / g^2 of the bridge in the form A x0 + b (y - x0) + c eps, A = a + b, or
+///   what the process's rates say; for processes whose noise grows with t
 ///   kEdmF: (x0 - c_skip x~) / c_out with x~ = (x - b y) / a, sigma = c / a and EDM's c_skip, c_out at sigma_data = 0.5
 /// Where c is 0 the noise is taken as 0. `y` may be undefined where b is 0. @throws Error{kInternal} where the target
 /// cannot be solved at this time
@@ -36,7 +38,9 @@ at::Tensor target_value(Target target, const at::Tensor& x0, const at::Tensor& e
 
 /// What the denoiser may look at besides the state.
 struct Condition {
-  at::Tensor y;  ///< measurement, shape of x (undefined for unconditional processes)
+  at::Tensor y;               ///< measurement, shape of x (undefined for unconditional processes)
+  at::Tensor extra = {};      ///< further channels that the network sees beside y, such as a mask; mostly undefined
+  at::Tensor x0_before = {};  ///< the estimate of x0 of the call before, by samplers that feed it back; else undefined
 };
 
 /// Estimates (x0, eps) from a state at time t: a network, an exact oracle, a tiled or quantised network.
@@ -46,8 +50,8 @@ class Denoiser {
   virtual Estimates operator()(const at::Tensor& x, double t, const Condition& condition) const = 0;
 };
 
-/// A network behind its target and its process.
-///   call(x, y, t[B] float32) -> prediction
+/// A network behind its target and its process. Where the condition has extra channels, y is [y, extra] by channels.
+///   call(x, y, t) -> prediction, t as network_input_times gives it: [B] float32, or [B,K]
 class NetworkDenoiser final : public Denoiser {
  public:
   using Call = std::function<at::Tensor(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t)>;

@@ -37,6 +37,9 @@ struct Marginal {
 /// Time derivatives of the marginal's coefficients; the probability-flow velocity is a' x0 + b' y + c' eps.
 struct Rates {
   Coef a, b, c;
+  /// The weight w of Target::kResNoise where the process has one of its own, that of a discrete step; undefined where
+  /// it is the ratio of the process's SDE.
+  Coef resnoise = {};
 };
 
 /// A forward process. Deterministic, immutable, safe to share between threads.
@@ -50,9 +53,23 @@ class Process {
   virtual double t_end() const = 0;
   /// The state at t_start given y alone. Draws: (item, "prior", 0) where the process starts from noise.
   virtual at::Tensor prior(const at::Tensor& y, NoiseSource& noise, std::string_view item) const = 0;
+  /// The time nearest to t that the process has: t itself, or one of its table where time is discrete.
+  virtual double nearest_time(double t) const { return t; }
   /// The number the network is conditioned on at time t.
   virtual double network_time(double t) const { return t; }
+  /// All the numbers the network is conditioned on, where it takes more than one.
+  virtual std::vector<double> network_times(double t) const { return {network_time(t)}; }
+  /// Steps of a process that is defined at discrete times, where index i = 0 .. steps() - 1 stands for the time
+  /// (i + 1) / steps() and 0 is clean; 0 for a process of continuous time.
+  virtual std::int64_t steps() const { return 0; }
 };
+
+/// Marginal and rates of a batch of items with a time each, as maps [B,1,...,1] with `dimensions` axes.
+/// @param times  [B] float64
+Marginal marginals(const Process& process, const at::Tensor& times, std::int64_t dimensions);
+Rates rates(const Process& process, const at::Tensor& times, std::int64_t dimensions);
+/// network_times() of a batch: [B] float32, or [B,K] where the network takes K > 1 numbers.
+at::Tensor network_input_times(const Process& process, const at::Tensor& times);
 
 /// The forward SDE dx = (f x + h y) dt + g dw that has this marginal: f = a'/a, h = b' - f b, g^2 = 2 c (c' - f c).
 struct ForwardSde {
