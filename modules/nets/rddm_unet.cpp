@@ -19,8 +19,6 @@ void RddmUnetConfig::validate() const {
                  "network.nets must be two, one or shared, got '", nets, "'");
   RESEDA_REQUIRE(evaluate == "both" || evaluate == "first" || evaluate == "second", Errc::kUsage,
                  "network.evaluate must be both, first or second, got '", evaluate, "'");
-  RESEDA_REQUIRE(nets != "one" || evaluate == "both", Errc::kUsage,
-                 "network.evaluate must be both where network.nets is one, got '", evaluate, "'");
   unet.validate();
 }
 
@@ -37,12 +35,6 @@ RddmUnet::RddmUnet(const RddmUnetConfig& config) : config_(config), heads_(heads
     unets_.push_back(register_module("unet" + std::to_string(i), std::make_shared<ResidualUnet>(config_.unet)));
 }
 
-void RddmUnet::set_heads(Heads heads) {
-  RESEDA_REQUIRE(config_.nets != "one" || heads == Heads::kBoth, Errc::kUsage,
-                 "network.evaluate must be both where network.nets is one");
-  heads_ = heads;
-}
-
 void RddmUnet::set_probe(const nn::Probe& probe) {
   for (std::size_t i = 0; i < unets_.size(); ++i)
     unets_[i]->set_probe(config_.nets == "shared" ? probe : nn::under(probe, "unet" + std::to_string(i)));
@@ -55,10 +47,15 @@ at::Tensor RddmUnet::forward(const at::Tensor& x, const at::Tensor& y, const at:
 at::Tensor RddmUnet::forward_given(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t,
                                    const at::Tensor& estimate) {
   const at::Tensor input = ResidualUnet::joined(config_.unet, x, y, estimate, compute_type());
-  if (config_.nets != "two") return unets_[0]->predict(input, t, heads_);
+  if (config_.nets == "shared") return unets_[0]->predict(input, t, heads_);
   const bool pair = t.dim() == 2;
   RESEDA_REQUIRE(!pair || t.size(1) == 2, Errc::kInternal, "rddm_unet: t must be [B] or [B,2]");
   const auto time = [&](std::int64_t head) { return pair ? t.select(1, head) : t; };
+  if (config_.nets == "one") {
+    RESEDA_REQUIRE(!pair || heads_ != Heads::kBoth, Errc::kUsage,
+                   "network.evaluate must be first or second where network.nets is one and the process has two times");
+    return unets_[0]->predict(input, time(heads_ == Heads::kSecond ? 1 : 0));
+  }
   if (heads_ == Heads::kFirst) return unets_[0]->predict(input, time(0));
   if (heads_ == Heads::kSecond) return unets_[1]->predict(input, time(1));
   return at::cat({unets_[0]->predict(input, time(0)), unets_[1]->predict(input, time(1))}, 1);

@@ -19,7 +19,8 @@ struct RddmUnetConfig {
   template <class V>
   void fields(V& v) {
     v("nets", nets, "two (unet0 residual or x0, unet1 noise), one (unet0), or shared (one encoder, two decoders)");
-    v("evaluate", evaluate, "which predictions of two are computed: both, first or second");
+    v("evaluate", evaluate,
+      "which predictions of two are computed: both, first or second; of nets: one, whose time it takes of two");
     unet.fields(v);
   }
   /// @throws Error{kUsage} naming the key, what it may be, and its value
@@ -38,7 +39,7 @@ class RddmUnet : public NetworkModule {
 
   /// @param x  [B,channels,H,W]
   /// @param y  [B,condition_channels,H,W]: degraded image, then a mask; not looked at where these are 0
-  /// @param t  [B] float32; with nets: two also [B,2], the time of each
+  /// @param t  [B] float32; also [B,2], a time for each prediction, unless the encoder is shared
   /// @return   [B,heads() out_dim,H,W] float32
   /// @throws Error{kUsage} where channels do not fit the config, Error{kInternal} on other shapes
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t) override;
@@ -50,8 +51,8 @@ class RddmUnet : public NetworkModule {
   std::int64_t heads() const override { return config_.nets != "one" && heads_ == Heads::kBoth ? 2 : 1; }
   std::int64_t time_multiple() const override { return config_.unet.multiple(); }
 
-  /// Changes the setting `evaluate`. @throws Error{kUsage} unless there are two predictions
-  void set_heads(Heads heads);
+  /// Changes the setting `evaluate`.
+  void set_heads(Heads heads) { heads_ = heads; }
   /// Lets a test see the parts by their names in the state dictionary.
   void set_probe(const nn::Probe& probe);
 
