@@ -50,11 +50,18 @@ void EnhanceConfig::validate() const {
                  attenuation_limit_db);
 }
 
-Enhancer::Enhancer(SpeechModel model, EnhanceConfig config, c10::Device device, NoiseSource& noise)
+ConfigNode chosen_sampler(const SpeechModelConfig& model, const EnhanceConfig& config) {
+  ConfigNode sampler = model.sampler;
+  sampler.merge_component(config.sampler);
+  return sampler;
+}
+
+Enhancer::Enhancer(SpeechModel model, EnhanceConfig config, c10::Device device, NoiseSource& noise, NoiseLayout layout)
     : model_(std::move(model)),
       config_(std::move(config)),
       device_(device),
       noise_(noise),
+      layout_(layout),
       stft_(model_.config().stft),
       chunk_(frames_of(config_.chunk_seconds, model_.config())),
       overlap_(frames_of(config_.overlap_seconds, model_.config())) {
@@ -64,7 +71,7 @@ Enhancer::Enhancer(SpeechModel model, EnhanceConfig config, c10::Device device, 
   const std::int64_t multiple = model_.network().time_multiple();
   RESEDA_REQUIRE(kFrameBucket % multiple == 0 || multiple % kFrameBucket == 0, Errc::kUsage,
                  "enhance: the network's frame multiple ", multiple, " does not fit");
-  const ConfigNode& sampler = config_.sampler.is_null() ? model_.config().sampler : config_.sampler;
+  const ConfigNode sampler = chosen_sampler(model_.config(), config_);
   RESEDA_REQUIRE(!sampler.is_null(), Errc::kUsage, "enhance: model '", model_.config().name,
                  "' names no sampler; give one, e.g. --set sampler.name=bridge_ddim");
   sampler_ = diffusion::make_sampler(sampler, "sampler");
@@ -83,10 +90,10 @@ double Enhancer::level(double peak, double mean_square) const {
 }
 
 at::Tensor Enhancer::restore(const at::Tensor& spectrum, const std::string& item, std::int64_t first_frame,
-                             const ProgressSink& progress, bool recorded) const {
+                             const ProgressSink& progress) const {
   c10::InferenceMode inference;
   FrameNoise frames(noise_, first_frame);
-  diffusion::SampleContext context{recorded ? noise_ : frames, item, progress, {}};
+  diffusion::SampleContext context{layout_ == NoiseLayout::kOfficial ? noise_ : frames, item, progress, {}};
   return sampler_->run(spectrum.to(device_), model_.process(), *denoiser_, context).cpu();
 }
 
@@ -107,16 +114,16 @@ at::Tensor Enhancer::pad(const at::Tensor& spectrum, std::int64_t multiple) cons
 }
 
 at::Tensor Enhancer::enhance_whole(const at::Tensor& wave, double divisor, const std::string& item,
-                                   const ProgressSink& progress, bool recorded) const {
+                                   const ProgressSink& progress) const {
   c10::InferenceMode inference;
   const std::int64_t samples = wave.size(1), least = model_.config().stft.n_fft;
   if (samples < least) {
     const at::Tensor longer = at::constant_pad_nd(wave, {0, least - samples});
-    return enhance_whole(longer, divisor, item, progress, recorded).narrow(1, 0, samples);
+    return enhance_whole(longer, divisor, item, progress).narrow(1, 0, samples);
   }
   const at::Tensor spectrum = analyse(wave / divisor);
   const at::Tensor padded = pad(spectrum, std::max(kFrameBucket, model_.network().time_multiple()));
-  const at::Tensor restored = restore(padded, item, 0, progress, recorded);
+  const at::Tensor restored = restore(padded, item, 0, progress);
   return synthesise(restored, samples) * divisor;
 }
 

@@ -35,11 +35,21 @@ struct EnhanceConfig {
   void validate() const;
 };
 
+/// The sampler in force: the config's, whose keys without a name are laid on the model's own.
+ConfigNode chosen_sampler(const SpeechModelConfig& model, const EnhanceConfig& config);
+
+/// In which order a piece takes its noise from the source.
+enum class NoiseLayout {
+  kFrames,   ///< frame after frame, from the piece's place in the recording: the same noise for any cutting into pieces
+  kOfficial  ///< [1,1,F,T] as the official code draws it; equals Python with the same generator and recorded draws
+};
+
 /// Enhances speech at the model's rate.
 class Enhancer {
  public:
   /// @param noise  must outlive the enhancer
-  Enhancer(SpeechModel model, EnhanceConfig config, c10::Device device, NoiseSource& noise);
+  Enhancer(SpeechModel model, EnhanceConfig config, c10::Device device, NoiseSource& noise,
+           NoiseLayout layout = NoiseLayout::kFrames);
 
   const SpeechModel& model() const { return model_; }
   /// Network calls per piece; -1 where it depends on the data.
@@ -52,18 +62,16 @@ class Enhancer {
   /// What the recording is divided by: its peak or RMS over all channels, over the model's level; 0 for silence.
   double level(double peak, double mean_square) const;
 
-  /// One piece: spectrum -> sampler -> spectrum. The noise is that of frames first_frame.. of the whole recording, the
-  /// same for any cutting into pieces.
+  /// One piece: spectrum -> sampler -> spectrum. The noise is that of frames first_frame.. of the whole recording.
   /// @param spectrum  compressed, padded to the network's multiple, [1,1,F,T] complex64
-  /// @param recorded  draw the noise in the layout of the official code instead ([1,1,F,T]); for recorded draws
   at::Tensor restore(const at::Tensor& spectrum, const std::string& item, std::int64_t first_frame,
-                     const ProgressSink& progress, bool recorded = false) const;
+                     const ProgressSink& progress) const;
 
   /// A whole recording as the official enhancement does it: divide, transform, pad on the right, sample, invert,
   /// multiply.
   /// @param wave  [1,L] float32   @return [1,L]
   at::Tensor enhance_whole(const at::Tensor& wave, double divisor, const std::string& item,
-                           const ProgressSink& progress, bool recorded = false) const;
+                           const ProgressSink& progress) const;
 
   /// Compressed spectrum [1,1,F,T] of a wave [1,L] on the CPU, and back; FFTW.
   at::Tensor analyse(const at::Tensor& wave) const;
@@ -75,6 +83,7 @@ class Enhancer {
   EnhanceConfig config_;
   c10::Device device_;
   NoiseSource& noise_;
+  NoiseLayout layout_;
   signal::FftwStft stft_;
   std::unique_ptr<diffusion::Sampler> sampler_;
   std::unique_ptr<diffusion::Denoiser> denoiser_;

@@ -6,6 +6,7 @@
 
 #include "io/checkpoint/safetensors.hpp"
 #include "io/record/json.hpp"
+#include "modules/core/allocation_limit.hpp"
 
 namespace reseda::speech {
 namespace {
@@ -29,6 +30,15 @@ SpeechModel::SpeechModel(SpeechModelConfig config)
   config_.validate();
 }
 
+SpeechModel SpeechModel::within(SpeechModelConfig config, std::uint64_t file_bytes) {
+  // Small types grow to float32, and making initial weights takes some more for a while.
+  constexpr std::uint64_t kGrowth = 6, kAlways = 64 << 20;
+  const AllocationLimit limit(kGrowth * file_bytes + kAlways, Errc::kCheckpoint,
+                              "describes a network that is far larger than the file's " + std::to_string(file_bytes) +
+                                  " bytes: damaged, or made to fill the memory");
+  return SpeechModel(std::move(config));
+}
+
 SpeechModel SpeechModel::load(const std::filesystem::path& file) {
   const StateDict weights = io::read_safetensors(file);
   const auto found = weights.metadata.find(kMetadataKey);
@@ -37,7 +47,9 @@ SpeechModel SpeechModel::load(const std::filesystem::path& file) {
   SpeechModelConfig config;
   try {
     read_config(io::parse_json(found->second, file.string()), config, "model");
-    SpeechModel model(std::move(config));
+    std::uint64_t bytes = 0;
+    for (const auto& [name, tensor] : weights) bytes += tensor.nbytes();
+    SpeechModel model = within(std::move(config), bytes);
     model.network_->load(weights);
     return model;
   } catch (const Error& error) {

@@ -52,6 +52,9 @@ class SpeechModel {
  public:
   /// Builds the network with random weights.
   explicit SpeechModel(SpeechModelConfig config);
+  /// The same for a config that comes from a file: memory for the network is bounded by a few times the file's size.
+  /// @throws Error{kCheckpoint} if the config describes a network far larger than that
+  static SpeechModel within(SpeechModelConfig config, std::uint64_t file_bytes);
   /// Reads a model file: safetensors whose metadata "reseda.speech" holds the config as JSON.
   /// @throws Error{kCheckpoint} if the file is absent, is no speech model, or does not fit
   static SpeechModel load(const std::filesystem::path& file);

@@ -4,28 +4,12 @@
 #include <vector>
 
 #include "pipelines/speech/enhancer.hpp"
+#include "pipelines/speech/official_model.hpp"
 #include "tests/golden/golden_case.hpp"
 #include "tests/golden/golden_model.hpp"
 
 namespace reseda::golden {
 namespace {
-
-ConfigNode network_settings(const nlohmann::json& model) {
-  const std::string backbone = model.at("backbone").get<std::string>();
-  ConfigNode settings = ConfigNode::map();
-  settings["name"] = ConfigNode(backbone);
-  for (const ConfigField& field : find_component(nets::network_entries(), "network", backbone).fields())
-    if (model.contains(field.key)) settings[field.key] = to_config(model[field.key]);
-  return settings;
-}
-
-ConfigNode process_settings(const nlohmann::json& model) {
-  ConfigNode settings = ConfigNode::map();
-  settings["name"] = ConfigNode(model.at("sde") == "sbve" ? "sb_ve" : "ou_ve");
-  for (const char* key : {"theta", "sigma_min", "sigma_max", "k", "c", "eps"})
-    if (model.contains(key)) settings[key] = to_config(model[key]);
-  return settings;
-}
 
 /// The bridge takes kind and number of steps from the model; only enhancement.py lets its kind be chosen, and "pc"
 /// means the default there.
@@ -53,20 +37,15 @@ std::string padding(const nlohmann::json& model, const nlohmann::json& sampler, 
   return script && mode == "reflection" ? "reflection" : "zero";
 }
 
+/// What the pipeline reads from hyper-parameters, with the case's own sampler and padding.
 speech::SpeechModelConfig model_settings(const nlohmann::json& model, const nlohmann::json& sampler) {
   const bool script = sampler.value("path", "enhancement.py") == "enhancement.py";
+  const speech::OfficialModel official = speech::read_official_model(to_config(model));
+  ConfigNode tree = official.defaults;
+  tree.merge(official.trained);
   speech::SpeechModelConfig config;
-  config.sample_rate = model.at("backbone") == "ncsnpp_48k" ? 48000 : 16000;
-  config.stft = {.n_fft = model.value("n_fft", std::int64_t{510}),
-                 .hop = model.value("hop_length", std::int64_t{128}),
-                 .window = model.value("window", "hann")};
-  config.transform = {.type = model.value("transform_type", "exponent"),
-                      .exponent = model.value("spec_abs_exponent", 0.5),
-                      .factor = model.value("spec_factor", 0.15)};
+  read_config(tree, config);
   config.padding = padding(model, sampler, script);
-  config.network = network_settings(model);
-  config.process = process_settings(model);
-  config.parametrization = score_parametrization(model);
   config.sampler = sampler_settings(model, sampler, script);
   return config;
 }
@@ -83,16 +62,16 @@ void run_enhance(GoldenCase& golden) {
   const std::size_t count = draws.size();
   for (std::size_t i = 0; i < count; ++i) draws.push_back(draws[i]);
   RecordedNoise noise(std::move(draws));
-  const speech::Enhancer enhancer(std::move(model), {}, c10::Device(c10::kCPU), noise);
+  const speech::Enhancer enhancer(std::move(model), {}, c10::Device(c10::kCPU), noise, speech::NoiseLayout::kOfficial);
 
   const at::Tensor wave = golden.input("wav");
   const double divisor = enhancer.level(wave.abs().max().item<double>(), wave.square().mean().item<double>());
   golden.check_if_recorded("mid.norm_factor", at::tensor({divisor}, at::kFloat));
   const at::Tensor padded = enhancer.pad(enhancer.analyse(wave / divisor), 64);
   golden.check_if_recorded("mid.Y", padded);
-  golden.check_if_recorded("mid.sample", enhancer.restore(padded, golden.name(), 0, {}, /*recorded=*/true));
+  golden.check_if_recorded("mid.sample", enhancer.restore(padded, golden.name(), 0, {}));
   EXPECT_EQ(noise.used(), count) << golden.name();
-  golden.check("out.wav", enhancer.enhance_whole(wave, divisor, golden.name(), {}, /*recorded=*/true).squeeze(0));
+  golden.check("out.wav", enhancer.enhance_whole(wave, divisor, golden.name(), {}).squeeze(0));
   EXPECT_EQ(noise.used(), 2 * count) << golden.name();
 }
 
