@@ -23,7 +23,7 @@ class Converter {
       case ValueKind::kBool:
         return ConfigNode(value.boolean() ? "true" : "false");
       case ValueKind::kInteger:
-        return ConfigNode(std::to_string(value.integer()));
+        return integer_of(value);
       case ValueKind::kFloat:
         return ConfigNode(number_text(value.real()));
       case ValueKind::kText:
@@ -40,6 +40,14 @@ class Converter {
   }
 
  private:
+  static std::optional<ConfigNode> integer_of(const Value& value) {
+    try {
+      return ConfigNode(std::to_string(value.integer()));
+    } catch (const Error&) {  // beyond 64 bits
+      return std::nullopt;
+    }
+  }
+
   ConfigNode list_of(const Value& value, int depth) {
     ConfigNode list = ConfigNode::list();
     for (const Value& item : value.items())

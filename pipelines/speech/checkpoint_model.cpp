@@ -101,7 +101,9 @@ SpeechModel build(const std::string& file, const PublishedCheckpoint& published,
   for (const auto& [name, tensor] : targets) names.push_back(name);
   const io::FoundWeights found = io::find_weights(checkpoint, published.weights, names);
   const LoadReport report = load_into(found.tensors, targets, published.weights.rules());
-  if (found.average.empty() && published.weights.average == "prefer_ema")
+  // A file that reseda converted says where its weights came from.
+  const bool converted = checkpoint.metadata.count("reseda.source_weights") != 0;
+  if (found.average.empty() && published.weights.average == "prefer_ema" && !converted)
     log::warning(file, ": holds no running average (EMA) of the weights; its raw weights are used");
   log::info(file, ": ", report.summary(), "; from ", found.container == "." ? "the top level" : found.container,
             found.prefix.empty() ? "" : ", prefix " + found.prefix,
