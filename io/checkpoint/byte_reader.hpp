@@ -49,7 +49,7 @@ class ByteReader {
     const auto rest = bytes_.subspan(position_, std::min(left(), longest + 1));
     const auto end = std::find(rest.begin(), rest.end(), std::byte{'\n'});
     RESEDA_REQUIRE(end != rest.end(), Errc::kCheckpoint, where_, ": byte ", position_, ": no end of line within ",
-                   rest.size(), " bytes");
+                   rest.size(), " bytes", rest.size() > longest ? "" : " (truncated?)");
     const std::string_view out = text(static_cast<std::uint64_t>(end - rest.begin()));
     ++position_;
     return out;

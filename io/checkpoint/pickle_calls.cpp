@@ -62,6 +62,7 @@ std::uint32_t call_encode(PickleContext& context, const Links& arguments, const 
                  Errc::kCheckpoint, context.here(), ": ", name, " needs a text and 'latin1'");
   const std::string& text = arena.text_of(arguments[0]);
   std::string bytes;
+  bytes.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (c < 0x80) {

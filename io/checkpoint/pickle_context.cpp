@@ -28,7 +28,7 @@ std::uint32_t PickleContext::text(CellKind kind, std::string text) {
   RESEDA_REQUIRE(kind == CellKind::kBytes || text.size() <= kMaxPickleTextBytes, Errc::kCheckpoint, here(),
                  ": text of ", text.size(), " bytes, at most ", kMaxPickleTextBytes, " are allowed");
   text_bytes_ += text.size();
-  RESEDA_REQUIRE(text_bytes_ <= 2 * kMaxPickleBytes, Errc::kCheckpoint, here(), ": more than ", 2 * kMaxPickleBytes,
+  RESEDA_REQUIRE(text_bytes_ <= kMaxPickleBytes, Errc::kCheckpoint, here(), ": more than ", kMaxPickleBytes,
                  " bytes of text");
   const std::uint32_t cell = add(kind, static_cast<std::uint32_t>(arena.texts.size()));
   arena.texts.push_back(std::move(text));

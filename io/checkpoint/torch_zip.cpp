@@ -70,8 +70,8 @@ bool is_big_endian(const ZipArchive& archive, const std::string& root, const std
 }
 
 /// Gives a storage its entry the first time it is named.
-void bind(const PickleContext& context, const ZipArchive& archive, const std::string& name, bool big_endian,
-          Storage& storage) {
+void attach_entry(const PickleContext& context, const ZipArchive& archive, const std::string& name, bool big_endian,
+                  Storage& storage) {
   const ZipEntry* entry = archive.find(name);
   RESEDA_REQUIRE(entry != nullptr, Errc::kCheckpoint, context.here(), ": storage ", quoted_name(name),
                  " is not in the archive");
@@ -101,7 +101,8 @@ Checkpoint read_torch_zip(std::shared_ptr<const void> owner, std::span<std::byte
     RESEDA_REQUIRE(!storage.view, Errc::kCheckpoint, context.here(), ": storage: views belong to legacy files only");
     const std::size_t known = table.size();
     const std::uint32_t cell = table.cell(context, storage);
-    if (table.size() > known) bind(context, archive, root + "/data/" + storage.key, big_endian, arena->storages.back());
+    if (table.size() > known)
+      attach_entry(context, archive, root + "/data/" + storage.key, big_endian, arena->storages.back());
     return cell;
   };
   Unpickler unpickler(*arena, options.opaque, load);
