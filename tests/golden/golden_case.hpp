@@ -105,6 +105,9 @@ std::vector<std::filesystem::path> golden_folders();
 /// The system of a case file: the nearest folder named like one, else by the json's official repository, else "".
 std::string system_of(const std::filesystem::path& json_file, const nlohmann::json& json);
 
+/// Parses a json in which Python may have written Infinity and NaN, which become null.
+nlohmann::json parse_json(const std::string& text);
+
 /// A json value as the tree that read_config() and make_network() take.
 ConfigNode to_config(const nlohmann::json& value);
 

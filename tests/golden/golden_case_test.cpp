@@ -63,6 +63,11 @@ TEST_F(GoldenCaseTest, TakesTolerancesPerTensorOrForAll) {
   EXPECT_EQ(suggested(R"("text")"), std::pair(1e-5 * 4, 0.0));
 }
 
+TEST_F(GoldenCaseTest, ReadsJsonWithInfinities) {
+  const nlohmann::json json = parse_json(R"({"a \" NaN": [-Infinity, 1, Infinity, NaN], "b": "NaN"})");
+  EXPECT_EQ(json.dump(), R"({"a \" NaN":[null,1,null,null],"b":"NaN"})");
+}
+
 TEST_F(GoldenCaseTest, PassesOnlyWithinTheTolerance) {
   GoldenCase golden = open();
   golden.check("out.y", right() + 0.009);

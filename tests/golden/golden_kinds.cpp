@@ -16,8 +16,30 @@ void run_sb(GoldenCase& golden);
 void run_transform(GoldenCase& golden);
 void run_loss(GoldenCase& golden);
 void run_train2(GoldenCase& golden);
+void run_checkpoint_files(GoldenCase& golden);
+void run_ckpt(GoldenCase& golden);
+void run_residual_blocks(GoldenCase& golden);
+void run_ddim_blocks(GoldenCase& golden);
+void run_residual_net(GoldenCase& golden);
+void run_rddm_schedules(GoldenCase& golden);
+void run_rddm_weights(GoldenCase& golden);
+void run_rddm_time_grids(GoldenCase& golden);
+void run_rddm_bridge(GoldenCase& golden);
+void run_rddm_conversions(GoldenCase& golden);
+void run_rddm_predictions(GoldenCase& golden);
+void run_rddm_sample(GoldenCase& golden);
+void run_rddm_loss(GoldenCase& golden);
+void run_residual_optim(GoldenCase& golden);
+void run_rddm_ema(GoldenCase& golden);
+void run_rddm_from_ddim(GoldenCase& golden);
+void run_resfusion_schedules(GoldenCase& golden);
+void run_resfusion_process(GoldenCase& golden);
+void run_resfusion_sample(GoldenCase& golden);
+void run_resfusion_loss(GoldenCase& golden);
+void run_residual_weights(GoldenCase& golden);
 #ifdef RESEDA_WITH_SPEECH
 void run_enhance(GoldenCase& golden);
+void run_script(GoldenCase& golden);
 #endif
 #ifdef RESEDA_WITH_AUDIO
 void run_metrics(GoldenCase& golden);
@@ -27,11 +49,17 @@ namespace {
 
 constexpr std::array kSystems = {
     std::string_view("sgmse"),
+    std::string_view("checkpoints"),
+    std::string_view("rddm"),
+    std::string_view("resfusion"),
 };
 
-constexpr std::string_view kNeedsCheckpoint = "needs the reader of official checkpoints";
+#ifndef RESEDA_WITH_SPEECH
+constexpr std::string_view kNeedsSpeech = "needs the speech pipeline (RESEDA_SNDFILE, FFTW)";
+#endif
 
 constexpr std::array kKinds = {
+    Kind{"checkpoints", "", run_checkpoint_files},
     Kind{"sgmse", "weights", run_weights},
     Kind{"sgmse", "stft", run_stft},
     Kind{"sgmse", "transform", run_transform},
@@ -43,8 +71,10 @@ constexpr std::array kKinds = {
     Kind{"sgmse", "sb", run_sb},
 #ifdef RESEDA_WITH_SPEECH
     Kind{"sgmse", "enhance", run_enhance},
+    Kind{"sgmse", "script", run_script},
 #else
-    Kind{"sgmse", "enhance", nullptr, "needs the speech pipeline (RESEDA_SNDFILE, FFTW)"},
+    Kind{"sgmse", "enhance", nullptr, kNeedsSpeech},
+    Kind{"sgmse", "script", nullptr, kNeedsSpeech},
 #endif
     Kind{"sgmse", "loss", run_loss},
     Kind{"sgmse", "train2", run_train2},
@@ -53,8 +83,32 @@ constexpr std::array kKinds = {
 #else
     Kind{"sgmse", "metrics", nullptr, "needs libsndfile (RESEDA_SNDFILE)"},
 #endif
-    Kind{"sgmse", "ckpt", nullptr, kNeedsCheckpoint},
-    Kind{"sgmse", "script", nullptr, kNeedsCheckpoint},
+    Kind{"sgmse", "ckpt", run_ckpt},
+    Kind{"rddm", "blocks", run_residual_blocks},
+    Kind{"rddm", "unet", run_residual_net},
+    Kind{"rddm", "checkpoint", run_residual_weights},
+    Kind{"rddm", "schedules", run_rddm_schedules},
+    Kind{"rddm", "gen_coefficients", run_rddm_weights},
+    Kind{"rddm", "time_grids", run_rddm_time_grids},
+    Kind{"rddm", "bridge", run_rddm_bridge},
+    Kind{"rddm", "conversions", run_rddm_conversions},
+    Kind{"rddm", "model_predictions", run_rddm_predictions},
+    Kind{"rddm", "sample", run_rddm_sample},
+    Kind{"rddm", "loss", run_rddm_loss},
+    Kind{"rddm", "optim", run_residual_optim},
+    Kind{"rddm", "ema", run_rddm_ema},
+    Kind{"rddm", "ddim_to_rddm_e1", run_rddm_from_ddim},
+    Kind{"resfusion", "ddim_blocks", run_ddim_blocks},
+    Kind{"resfusion", "unet", run_residual_net},
+    Kind{"resfusion", "ddim_unet", run_residual_net},
+    Kind{"resfusion", "dit", run_residual_net},
+    Kind{"resfusion", "checkpoint", run_residual_weights},
+    Kind{"resfusion", "schedules", run_resfusion_schedules},
+    Kind{"resfusion", "schedules_unused", run_resfusion_schedules},
+    Kind{"resfusion", "process", run_resfusion_process},
+    Kind{"resfusion", "sample", run_resfusion_sample},
+    Kind{"resfusion", "loss", run_resfusion_loss},
+    Kind{"resfusion", "optim", run_residual_optim},
 };
 
 }  // namespace

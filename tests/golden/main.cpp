@@ -24,7 +24,7 @@ Found describe(const std::filesystem::path& file) {
   Found found{.file = file, .system = "", .kind = "", .problem = ""};
   try {
     std::ifstream in(file);
-    const nlohmann::json json = nlohmann::json::parse(in);
+    const nlohmann::json json = parse_json({std::istreambuf_iterator<char>(in), {}});
     found.kind = json.is_object() ? json.value("kind", "") : "";
     found.system = system_of(file, json);
   } catch (const std::exception& error) {
