@@ -55,6 +55,7 @@ void AdamConfig::validate() const {
 Adam::Adam(AdamConfig config, const at::Tensor& values)
     : first_moment(at::zeros_like(values)), second_moment(at::zeros_like(values)), config_(config) {
   config_.validate();
+  if (config_.amsgrad) largest_moment = at::zeros_like(values);
 }
 
 void Adam::step(at::Tensor& values, const at::Tensor& gradient, double lr) {
@@ -65,7 +66,9 @@ void Adam::step(at::Tensor& values, const at::Tensor& gradient, double lr) {
   first_moment.lerp_(gradient, 1.0 - config_.beta1);
   second_moment.mul_(config_.beta2).addcmul_(gradient, gradient, 1.0 - config_.beta2);
   const double correction1 = 1.0 - std::pow(config_.beta1, n), correction2 = 1.0 - std::pow(config_.beta2, n);
-  const at::Tensor denominator = second_moment.sqrt().div_(std::sqrt(correction2)).add_(config_.eps);
+  if (config_.amsgrad) at::maximum_out(largest_moment, largest_moment, second_moment);
+  const at::Tensor& spread = config_.amsgrad ? largest_moment : second_moment;
+  const at::Tensor denominator = spread.sqrt().div_(std::sqrt(correction2)).add_(config_.eps);
   values.addcdiv_(first_moment, denominator, -lr / correction1);
 }
 

@@ -32,6 +32,7 @@ class FlatParameters {
 
 struct AdamConfig {
   double lr = 1e-4, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.0;
+  bool amsgrad = false;
   template <class V>
   void fields(V& v) {
     v("lr", lr, "peak learning rate");
@@ -39,13 +40,16 @@ struct AdamConfig {
     v("beta2", beta2, "decay of the second moment");
     v("eps", eps, "added to the root of the second moment");
     v("weight_decay", weight_decay, "decoupled weight decay (AdamW); 0 is Adam");
+    v("amsgrad", amsgrad, "divide by the largest second moment so far (AMSGrad)");
   }
   void validate() const;
 };
 
 /// Adam with bias correction and decoupled weight decay:
 ///   m = b1 m + (1-b1) g,  v = b2 v + (1-b2) g^2,  p -= lr (wd p + (m / (1-b1^n)) / (sqrt(v / (1-b2^n)) + eps)).
-/// Source: Kingma & Ba 2015, "Adam", algorithm 1; Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization".
+/// With amsgrad the largest v so far, element by element, is in the place of v in p.
+/// Source: Kingma & Ba 2015, "Adam", algorithm 1; Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization";
+/// Reddi et al. 2018, "On the Convergence of Adam and Beyond".
 /// Official: torch.optim.Adam as SGMSE+ uses it (sgmse/model.py).
 class Adam {
  public:
@@ -54,6 +58,7 @@ class Adam {
   void step(at::Tensor& values, const at::Tensor& gradient, double lr);
 
   at::Tensor first_moment, second_moment;
+  at::Tensor largest_moment;  ///< with amsgrad alone
   std::int64_t updates = 0;
 
  private:

@@ -95,6 +95,7 @@ StateDict Trainer::state() const {
   put("average.", average_.shadow);
   put("adam.m.", adam_.first_moment);
   put("adam.v.", adam_.second_moment);
+  if (adam_.largest_moment.defined()) put("adam.largest.", adam_.largest_moment);
   out.add("norms", at::tensor(norms_, at::kDouble));
   out.metadata["step"] = std::to_string(step_);
   out.metadata["updates"] = std::to_string(adam_.updates);
@@ -109,6 +110,7 @@ void Trainer::restore(const StateDict& state) {
   take("average.", average_.shadow);
   take("adam.m.", adam_.first_moment);
   take("adam.v.", adam_.second_moment);
+  if (adam_.largest_moment.defined()) take("adam.largest.", adam_.largest_moment);
   const at::Tensor norms = state.at("norms").to(at::kDouble).contiguous();
   norms_.assign(norms.data_ptr<double>(), norms.data_ptr<double>() + norms.numel());
   const auto number = [&](const char* key) {
