@@ -9,8 +9,6 @@
 namespace reseda::diffusion {
 namespace {
 
-constexpr double kGuard = 1e-6;
-
 RddmUse parse_use(const std::string& name) {
   return name == "first" ? RddmUse::kFirst : name == "second" ? RddmUse::kSecond : RddmUse::kBoth;
 }
@@ -61,8 +59,12 @@ RddmDenoiser::RddmDenoiser(Call call, const RddmDenoiserConfig& config, const Rd
 
 RddmCoefficients RddmDenoiser::coefficients(double t) const {
   const Marginal m = process_.at(t);
-  const bool last = guard_ && t == 1.0;
-  return {m.b.value, m.c.value, last ? at::scalar_tensor(kGuard, at::kDouble) : m.a.value};
+  const double index = t * static_cast<double>(process_.steps()) - 1.0, whole = std::round(index);
+  const bool trained = std::abs(index - whole) < 1e-9 && whole >= 0, last = t == 1.0;
+  if (!trained || (last && !guard_)) return {m.b.value, m.c.value, m.a.value};
+  // At a trained time the array of 1 - abar: it was rounded by itself, and its last value is a guard.
+  const at::Tensor& rest = process_.schedule().one_minus_alphas_cumsum;
+  return {m.b.value, m.c.value, rest[static_cast<std::int64_t>(whole)].to(at::kDouble)};
 }
 
 Estimates RddmDenoiser::operator()(const at::Tensor& x, double t, const Condition& condition) const {

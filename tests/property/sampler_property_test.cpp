@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iostream>
 
 #include "modules/diffusion/batch_noise.hpp"
 #include "modules/diffusion/oracles/gaussian.hpp"
@@ -92,6 +93,18 @@ TEST(SamplersAndProcesses, FitOrSayWhyNot) {
   }
 }
 
+/// Why a target cannot be sampled on a process; empty where it can. Where sampling starts without a share of x0 (a = 0)
+/// the noise says nothing of it.
+std::string unsolvable(Target target, const Process& process) {
+  const double t = process.t_start();
+  const at::Tensor one = at::ones({1, 2, 1, 1}, at::kDouble);
+  return error_of([&] {
+           const at::Tensor prediction = target == Target::kResidualAndNoise ? at::cat({one, one}, 1) : one;
+           estimates_from(target, prediction, one, one, process.at(t), process.rate(t));
+         })
+      .second;
+}
+
 class EverySamplerOnEveryProcess : public testing::TestWithParam<Pair> {
  protected:
   at::Tensor run(const at::Tensor& y, const Denoiser& denoiser, NoiseSource& noise) const {
@@ -125,6 +138,10 @@ TEST_P(EverySamplerOnEveryProcess, EveryTargetSaysTheSame) {
   for (const Target target : kTargets) {
     // Resnoise is defined by noise that grows; towards the end of a bridge it says nothing of x0.
     if (target == Target::kResNoise && !grows) continue;
+    if (const std::string reason = unsolvable(target, *process_); !reason.empty()) {
+      std::cout << "  left out: " << GetParam().process->name << " at its start: " << reason << "\n";
+      continue;
+    }
     EXPECT_LT(largest(run(y_, ThroughTarget(oracle_, target, *process_), noise_) - direct), 1e-4)
         << target_name(target);
   }

@@ -35,8 +35,10 @@ at::Tensor ramp_weights(const std::string& name, std::int64_t steps) {
 at::Tensor power_weights(const std::string& name, std::int64_t steps, double ratio) {
   if (name == "average") return at::full({steps}, 1 / static_cast<double>(steps), at::kFloat);
   if (name == "normal") {
-    const at::Tensor x = even(-3, 3, steps);
-    const at::Tensor density = (-x.square() / 2).exp() / std::sqrt(2 * std::numbers::pi);
+    // Powers of e in float32, then divided in float64, as NumPy's promotion has it.
+    const at::Tensor exponent = (-even(-3, 3, steps).to(at::kFloat).square() / 2).to(at::kDouble);
+    const at::Tensor power = at::pow(at::Scalar(static_cast<double>(std::numbers::e_v<float>)), exponent);
+    const at::Tensor density = power.to(at::kFloat).to(at::kDouble) / std::sqrt(2 * std::numbers::pi);
     return density / density.sum();
   }
   const at::Tensor power = even(0, 1, steps).to(at::kFloat).to(at::kDouble).pow(ratio).to(at::kFloat);

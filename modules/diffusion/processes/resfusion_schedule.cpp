@@ -32,10 +32,8 @@ Steps from_betas(const at::Tensor& betas) {
 }
 
 Steps cosine(std::int64_t steps, double offset) {
-  std::vector<double> products;
-  for (std::int64_t i = 0; i < steps; ++i)
-    products.push_back(cosine_product(static_cast<double>(i) / static_cast<double>(steps), offset));
-  const at::Tensor hat = single(products);
+  const at::Tensor u = at::arange(steps, at::kFloat) / static_cast<double>(steps);
+  const at::Tensor hat = ((u + offset) / (1 + offset) * std::numbers::pi * 0.5).cos().square();
   const at::Tensor before = at::cat({hat.slice(0, 0, 1), hat.slice(0, 0, -1)});
   const at::Tensor betas = 1 - hat / before;
   return {1 - betas, betas, hat};

@@ -11,6 +11,8 @@
 namespace reseda::diffusion {
 namespace {
 
+constexpr double kLeastSignal = 1e-6;
+
 struct PcConfig {
   std::int64_t steps = 30;
   std::string predictor = "reverse_diffusion";
@@ -98,6 +100,10 @@ class Pc final : public Sampler {
     RESEDA_REQUIRE(at::all(first >= final).item<bool>() && at::all(final > 0).item<bool>(), Errc::kUsage,
                    "sampler pc needs a process whose noise grows towards its start; this one is a bridge: use sb_sde, "
                    "sb_ode or bridge_ddim");
+    RESEDA_REQUIRE(
+        at::all(process.at(start).a.value > kLeastSignal).item<bool>(), Errc::kUsage,
+        "sampler pc needs a process that still holds a share of x0 at its start: without it the drift of the "
+        "reverse SDE is infinite there; use the process's own sampler or bridge_ddim");
     const at::Tensor times = at::linspace(start, end, config_.steps, at::kFloat).to(at::kDouble);
     return {times.const_data_ptr<double>(), times.const_data_ptr<double>() + config_.steps};
   }

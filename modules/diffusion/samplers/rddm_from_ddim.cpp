@@ -1,3 +1,5 @@
+#include "modules/diffusion/samplers/rddm_from_ddim.hpp"
+
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -81,11 +83,6 @@ class RddmFromDdim final : public Sampler {
     RESEDA_REQUIRE(table >= config_.steps, Errc::kUsage,
                    "sampler rddm_from_ddim needs a process with a table of at least sampler.steps = ", config_.steps,
                    " steps: rddm with the schedule ddim; this one has ", table);
-    const Marginal last = process.at(process.t_start());
-    const bool converted = at::all((last.a.value + last.b.value - 1.0).abs() < 1e-6).item<bool>() &&
-                           at::all((last.a.value.square() + last.c.value.square() - 1.0).abs() < 1e-4).item<bool>();
-    RESEDA_REQUIRE(converted, Errc::kUsage, "sampler rddm_from_ddim needs a process with b = 1 - a and c^2 = 1 - a^2: ",
-                   "rddm with the schedule ddim");
     at::Tensor growth;
     if (config_.residual != "converted")
       growth = rddm_weights("power", config_.residual, table, 1.0, config_.residual_power)
@@ -97,6 +94,7 @@ class RddmFromDdim final : public Sampler {
       const std::int64_t index = i * (table / config_.steps);
       const double t = static_cast<double>(index + 1) / static_cast<double>(table);
       const Marginal m = process.at(t);
+      require_preserving(m);
       const double abar = growth.defined() ? growth[index].item<double>() : m.b.scalar();
       points.push_back({t, m.a.scalar(), m.c.scalar(), abar});
     }
@@ -104,25 +102,43 @@ class RddmFromDdim final : public Sampler {
     return points;
   }
 
-  at::Tensor clipped(const at::Tensor& x) const { return config_.clip > 0 ? x.clamp(-config_.clip, config_.clip) : x; }
+  static void require_preserving(const Marginal& m) {
+    const double a = m.a.scalar(), b = m.b.scalar(), c = m.c.scalar();
+    RESEDA_REQUIRE(std::abs(a + b - 1.0) < 1e-6 && std::abs(a * a + c * c - 1.0) < 1e-4, Errc::kUsage,
+                   "sampler rddm_from_ddim needs a process with b = 1 - a and c^2 = 1 - a^2, such as rddm with the "
+                   "schedule ddim; this one has a = ",
+                   a, ", b = ", b, ", c = ", c);
+  }
+
+  /// Clipped to the limit; of complex values each part is.
+  at::Tensor clipped(const at::Tensor& x) const {
+    if (config_.clip == 0) return x;
+    if (x.is_complex()) return at::view_as_complex(at::view_as_real(x).clamp(-config_.clip, config_.clip));
+    return x.clamp(-config_.clip, config_.clip);
+  }
 
   at::Tensor advance(const Point& from, const Point& to, const at::Tensor& x, at::Tensor eps, std::int64_t step,
                      SampleContext& context) const {
     const double variance = to.c * to.c / (from.c * from.c) * (1.0 - from.a * from.a / (to.a * to.a));
     const double fresh = config_.eta * std::sqrt(std::max(variance, 0.0));
     const double kept = std::sqrt(to.c * to.c - fresh * fresh);
-    const at::Tensor residual = weighted_sum({{-1.0 / from.a, x}, {from.c / from.a, eps}});
-    const at::Tensor x0 = clipped(weighted_sum({{1.0, x}, {-from.abar, residual}, {-from.c, eps}}));
+    const RddmFromDdimParts parts = rddm_from_ddim_parts(from.a, from.c, from.abar, x, eps);
+    const at::Tensor x0 = clipped(parts.x0);
     if (config_.clipped_noise) eps = weighted_sum({{1.0 / from.c, x}, {-from.a / from.c, x0}});
     const at::Tensor z = config_.eta > 0 ? draw_like(context, "predictor", step, x) : at::Tensor();
     if (config_.form == "ddim") return weighted_sum({{to.a, x0}, {kept, eps}, {fresh, z}});
-    return weighted_sum({{1.0, x}, {to.abar - from.abar, clipped(residual)}, {kept - from.c, eps}, {fresh, z}});
+    return weighted_sum({{1.0, x}, {to.abar - from.abar, clipped(parts.residual)}, {kept - from.c, eps}, {fresh, z}});
   }
 
   RddmFromDdimConfig config_;
 };
 
 }  // namespace
+
+RddmFromDdimParts rddm_from_ddim_parts(double a, double c, double abar, const at::Tensor& x, const at::Tensor& eps) {
+  const at::Tensor residual = weighted_sum({{-1.0 / a, x}, {c / a, eps}});
+  return {residual, weighted_sum({{1.0, x}, {-abar, residual}, {-c, eps}})};
+}
 
 const SamplerEntry& sampler_entry_rddm_from_ddim() {
   static const auto entry = make_component<Sampler, RddmFromDdim, RddmFromDdimConfig>(
