@@ -8,6 +8,9 @@ namespace reseda::fuzz {
 /// Each target gives untrusted bytes to one reader. The reader may refuse them with its own error code; anything else
 /// (another exception, a crash, a sanitizer's report) is a finding.
 void safetensors(std::span<const std::uint8_t> bytes);
+void zip(std::span<const std::uint8_t> bytes);
+void pickle(std::span<const std::uint8_t> bytes);
+void torch_legacy(std::span<const std::uint8_t> bytes);
 void audio(std::span<const std::uint8_t> bytes);
 
 }  // namespace reseda::fuzz

@@ -52,6 +52,9 @@ void replay(const std::string& name, Target target, Budget budget) {
 }
 
 TEST(FuzzReplay, Safetensors) { replay("safetensors", safetensors, {4096, 20000}); }
+TEST(FuzzReplay, Zip) { replay("zip", zip, {2048, 2000}); }
+TEST(FuzzReplay, Pickle) { replay("pickle", pickle, {2048, 2000}); }
+TEST(FuzzReplay, TorchLegacy) { replay("torch_legacy", torch_legacy, {2048, 2000}); }
 
 #ifdef RESEDA_FUZZ_AUDIO
 TEST(FuzzReplay, Audio) { replay("audio", audio, {2048, 3000}); }
