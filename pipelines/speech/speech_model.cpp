@@ -34,8 +34,8 @@ SpeechModel SpeechModel::within(SpeechModelConfig config, std::uint64_t file_byt
   // Small types grow to float32, and making initial weights takes some more for a while.
   constexpr std::uint64_t kGrowth = 6, kAlways = 64 << 20;
   const AllocationLimit limit(kGrowth * file_bytes + kAlways, Errc::kCheckpoint,
-                              "describes a network that is far larger than the file's " + std::to_string(file_bytes) +
-                                  " bytes: damaged, or made to fill the memory");
+                              "describes a network far larger than the file, whose " + std::to_string(file_bytes) +
+                                  " bytes cannot hold its weights");
   return SpeechModel(std::move(config));
 }
 

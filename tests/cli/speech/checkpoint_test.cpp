@@ -193,9 +193,8 @@ TEST_F(EnhanceCheckpoint, IsRefusedInOneLine) {
   for (auto& [key, value] : file.hyper_parameters)
     if (key == "nf") value = std::int64_t{4096};
   save();
-  refuse_file("model.ckpt", "describes a network that is far larger than the file's " +
-                                std::to_string(fs::file_size(at("model.ckpt"))) +
-                                " bytes: damaged, or made to fill the memory");
+  refuse_file("model.ckpt", "describes a network far larger than the file, whose " +
+                                std::to_string(fs::file_size(at("model.ckpt"))) + " bytes cannot hold its weights");
 }
 
 TEST_F(EnhanceCheckpoint, NeverRunsWhatAFileNames) {

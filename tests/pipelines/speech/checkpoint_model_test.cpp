@@ -146,7 +146,7 @@ TEST_F(OfficialCheckpoint, WithUnfitSettingsIsRefusedByKey) {
 }
 
 TEST_F(OfficialCheckpoint, ThatAsksForAHugeNetworkIsRefusedBeforeTheMemoryIsTaken) {
-  const auto huge = "describes a network that is far larger than the file's ";
+  const auto huge = "describes a network far larger than the file, whose ";
   set("nf", std::int64_t{1024});
   refused(huge);
   set("nf", std::int64_t{128});
