@@ -169,7 +169,7 @@ TEST_F(FlowTest, SayWhatIsWrong) {
                {"bridge_ddim", {{"times", "[1, 0.5, 0.5]"}}, "sampler.times must fall, got 0.5 as number 3"},
                {"bridge_ddim", {{"eta", "1.5"}}, "sampler.eta must be in [0, 1], got 1.5"},
                {"bridge_ddim", {{"carry", "-1"}}, "sampler.carry must be in [0, 1], got -1"},
-               {"bridge_ddim", {{"final_state", "x"}}, "sampler.final_state must be one of x0, t_end, got 'x'"},
+               {"bridge_ddim", {{"final_state", "x"}}, "sampler.final_state must be one of x0, t_end, denoise, got 'x'"},
                {"pf_ode", {{"method", "rk23"}}, "sampler.method must be one of rk45, euler, heun, rk4, got 'rk23'"},
                {"pf_ode", {{"denoise", "yes"}}, "sampler.denoise must be one of t_eps, 1/N, none, got 'yes'"},
                {"pf_ode", {{"rtol", "0"}}, "sampler.rtol must be in [1e-13, 1), got 0"},

@@ -151,7 +151,7 @@ TEST(MakeProcess, SaysWhatIsWrong) {
                {component("sb_ve", {{"c", "-2"}}), "process.c must be > 0, got -2"},
                {component("sb_ve", {{"eps", "1"}}), "process.eps must be in [0, 1e-3], got 1"},
                {component("sb_ve", {{"t_end", "0"}}), "process.t_end must be in (0, 1), got 0"},
-               {component("sb_we"), "unknown process 'sb_we'; did you mean 'sb_ve'? (known: ou_ve, sb_ve)"}};
+               {component("sb_we"), "unknown process 'sb_we'; did you mean 'sb_ve'? (known: "}};
   for (const auto& one : cases) {
     const auto [code, message] = error_of([&] { make_process(one.config); });
     EXPECT_EQ(code, Errc::kUsage) << one.message;
