@@ -127,7 +127,9 @@ void run_resfusion_sample(GoldenCase& golden) {
   const ResidualNetwork made = make_residual_network(golden.config(), golden.weights());
   const std::vector<at::Tensor> draws = golden.draws();
   const Conditions conditions = conditions_of(golden, made, draws.at(0));
-  if (golden.has("in.shape_like")) EXPECT_EQ(golden.input("shape_like").sizes(), conditions.y.sizes());
+  if (golden.has("in.shape_like")) {
+    EXPECT_EQ(golden.input("shape_like").sizes(), conditions.y.sizes());
+  }
   for (const nlohmann::json& settings : golden.config().at("runs")) {
     const diffusion::Resfusion process = process_of(settings.at("scheduler"));
     RecordedNoise noise(draws);
