@@ -111,6 +111,49 @@ int enhance(const app::Flags& flags) {
   });
 }
 
+app::FlagTable model_flags() {
+  app::FlagTable table;
+  table.add({.name = "model",
+             .letter = 'm',
+             .value = kDefaultModel,
+             .word = "NAME|FILE",
+             .help = "a shipped model by name, or a safetensors file",
+             .group = "Model",
+             .hint = app::ValueHint::kFile});
+  table.add({.name = "checkpoint",
+             .word = "FILE",
+             .help = "an official checkpoint (.ckpt, .pt, .pth, .safetensors) instead of a model; --config "
+                     "speech/NAME describes a published one",
+             .group = "Model",
+             .hint = app::ValueHint::kFile});
+  table.add({.name = "opaque",
+             .type = app::FlagType::kSwitch,
+             .help = "read a checkpoint that names unknown Python classes, without what they hold",
+             .group = "Model"});
+  table.add({.name = "mix",
+             .type = app::FlagType::kNumber,
+             .value = "1",
+             .help = "share of the enhanced signal in the output; the rest is the input",
+             .group = "Model",
+             .least = 0.0,
+             .most = 1.0});
+  table.add({.name = "attenuation-limit",
+             .type = app::FlagType::kNumber,
+             .value = "0",
+             .word = "DB",
+             .help = "most that noise is lowered by; 0 is no limit",
+             .group = "Model",
+             .least = 0.0,
+             .most = 200.0});
+  table.add({.name = "rng",
+             .value = "counter",
+             .help = "source of randomness: counter (same for any batch, shard and restart) or torch (the draws of "
+                     "the official Python code on a CPU, one recording after the other)",
+             .group = "Model",
+             .choices = {"counter", "torch"}});
+  return table;
+}
+
 }  // namespace
 
 app::Verb enhance_verb() {
@@ -119,45 +162,7 @@ app::Verb enhance_verb() {
   verb.about = "Removes noise from recordings of speech; rate, channels, length, bit depth and tags stay as they are.";
   verb.example = "reseda speech enhance -r recordings -o cleaned";
   verb.flags.add(app::batch_flags());
-  verb.flags.add({.name = "model",
-                  .letter = 'm',
-                  .value = kDefaultModel,
-                  .word = "NAME|FILE",
-                  .help = "a shipped model by name, or a safetensors file",
-                  .group = "Model",
-                  .hint = app::ValueHint::kFile});
-  verb.flags.add({.name = "checkpoint",
-                  .word = "FILE",
-                  .help = "an official checkpoint (.ckpt, .pt, .pth, .safetensors) instead of a model; --config "
-                          "speech/NAME describes a published one",
-                  .group = "Model",
-                  .hint = app::ValueHint::kFile});
-  verb.flags.add({.name = "opaque",
-                  .type = app::FlagType::kSwitch,
-                  .help = "read a checkpoint that names unknown Python classes, without what they hold",
-                  .group = "Model"});
-  verb.flags.add({.name = "mix",
-                  .type = app::FlagType::kNumber,
-                  .value = "1",
-                  .help = "share of the enhanced signal in the output; the rest is the input",
-                  .group = "Model",
-                  .least = 0.0,
-                  .most = 1.0});
-  verb.flags.add({.name = "attenuation-limit",
-                  .type = app::FlagType::kNumber,
-                  .value = "0",
-                  .word = "DB",
-                  .help = "most that noise is lowered by; 0 is no limit",
-                  .group = "Model",
-                  .least = 0.0,
-                  .most = 200.0});
-  verb.flags.add({.name = "rng",
-                  .value = "counter",
-                  .help =
-                      "source of randomness: counter (same for any batch, shard and restart) or torch (the draws of "
-                      "the official Python code on a CPU, one recording after the other)",
-                  .group = "Model",
-                  .choices = {"counter", "torch"}});
+  verb.flags.add(model_flags());
   verb.flags.add(app::config_flags());
   verb.flags.add(app::compute_flags());
   verb.run = enhance;
