@@ -60,9 +60,9 @@ struct RddmParts {
   at::Tensor residual, eps, x0;
 };
 /// @param first, second  predictions; the one that is not used may be undefined
-/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Sec. 3.3. Official: nachifur/RDDM,
-/// src/residual_denoising_diffusion_pytorch.py, model_predictions. Quirk: the residual is clipped to +-1 before x0 is
-/// made of it, and the noise is not made anew after a clip.
+/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Sec. 3. Official: nachifur/RDDM,
+/// src/residual_denoising_diffusion_pytorch.py, model_predictions.
+/// Quirk: the residual is clipped to +-1 before x0 is made of it, and the noise is not made anew after a clip.
 RddmParts rddm_parts(RddmObjective objective, RddmUse use, const RddmCoefficients& k, const at::Tensor& first,
                      const at::Tensor& second, const at::Tensor& x, const at::Tensor& y, const RddmClip& clip);
 

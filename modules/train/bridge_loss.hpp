@@ -41,8 +41,8 @@ enum class InterpolantTarget { kVelocity, kDrift, kScore, kDenoiser };
 /// The antithetic pair keeps the variance finite where c vanishes.
 /// @param network  (x, times [B] float64) -> p, shape of x
 /// Source: Albergo, Boffi, Vanden-Eijnden 2023, "Stochastic Interpolants: A Unifying Framework for Flows and
-/// Diffusions", Eqs. (2.13) to (2.19). Official: malbergo/stochastic-interpolants, interflow/stochastic_interpolant.py.
-/// In the source time runs from y to x0: its velocity and drift are the negatives of these.
+/// Diffusions", Sec. 2. Official: malbergo/stochastic-interpolants, interflow/stochastic_interpolant.py. In the source
+/// time runs from y to x0: its velocity and drift are the negatives of these.
 using InterpolantCall = std::function<at::Tensor(const at::Tensor& x, const at::Tensor& times)>;
 at::Tensor interpolant_loss(InterpolantTarget target, bool antithetic, const diffusion::Process& process,
                             const InterpolantCall& network, const at::Tensor& x0, const at::Tensor& y,

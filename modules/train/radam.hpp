@@ -14,8 +14,8 @@ namespace reseda::train {
 ///           q = sqrt((r - 4) (r - 2) r_inf / ((r_inf - 4) (r_inf - 2) r))
 ///   else    p -= lr m / (1 - b1^n)
 /// Weight decay is decoupled, as in Adam here.
-/// Source: Liu et al. 2020, "On the Variance of the Adaptive Learning Rate and Beyond", algorithm 2.
-/// Official: torch.optim.RAdam.
+/// Source: Liu et al. 2020, "On the Variance of the Adaptive Learning Rate and Beyond", algorithm 2. Official:
+/// torch.optim.RAdam.
 class RAdam {
  public:
   RAdam(AdamConfig config, const at::Tensor& values);

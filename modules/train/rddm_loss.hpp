@@ -35,9 +35,9 @@ struct RddmBatch {
 /// auto_res_noise: from the one prediction o and a learned share s in [0, 1] it makes
 ///   R^ = s o + (1 - s) (y - C(x0 of o taken as noise)),  eps^ = s (noise of o taken as residual) + (1 - s) o
 /// whose errors the caller weighs with s and 1 - s; C clips to +-1. Once |s - 1/2| > 0.01 the official code goes on
-/// with pred_res or pred_noise from new weights. Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Eq.
-/// (15), Sec. 3.3 and its automatic selection. Official: nachifur/RDDM, src/residual_denoising_diffusion_pytorch.py,
-/// p_losses.
+/// with pred_res or pred_noise from new weights.
+/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Sec. 3, and on automatic objective selection.
+/// Official: nachifur/RDDM, src/residual_denoising_diffusion_pytorch.py, p_losses.
 class RddmLoss {
  public:
   RddmLoss(const RddmLossConfig& config, diffusion::RddmSchedule schedule);

@@ -33,8 +33,8 @@ struct ResfusionBatch {
 ///   epsilon  eps + k R, k = sqrt(1 - ahat) / (1 + sqrt(alpha))    sample  x0    residual  R = y - x0
 /// The official weight (1 - sqrt(alpha)) sqrt(1 - ahat) / beta is the same k.
 /// Source: Shi et al. 2024, "Resfusion: Denoising Diffusion Probabilistic Models for Image Restoration Based on Prior
-/// Residual Noise", Eqs. (5), (9), Algorithm 1. Official: nkicsl/Resfusion, model/distributions.py,
-/// model/resfusion_restore.py, training_step.
+/// Residual Noise", Sec. 3. Official: nkicsl/Resfusion, model/distributions.py, model/resfusion_restore.py,
+/// training_step.
 class ResfusionLoss {
  public:
   ResfusionLoss(const ResfusionLossConfig& config, diffusion::ResfusionSchedule schedule);

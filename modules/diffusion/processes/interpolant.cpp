@@ -62,10 +62,10 @@ struct InterpolantConfig {
 ///   one_sided_*        the same a with g = t or sin(pi t/2), and b = 0
 ///   brownian  g = s sqrt(t (1-t))    parabola  s t (1-t)    sine_squared  s sin^2(pi t)
 ///   sigmoid   g = s [h(f (t - 1/2) + 1) - h(f (t - 1/2) - 1) - h(1 - f/2) + h(-1 - f/2)], h logistic, f = 10
-/// The time of the source runs the other way. Between 1 - gap and 1 the process is that of 1 - gap. Draws: none for
-/// two-sided paths, which start at y; (item, "prior", 0), the whole start, for one-sided ones.
+/// The time of the source runs the other way. Between 1 - gap and 1 the process is that of 1 - gap.
+/// Draws: none for two-sided paths, which start at y; (item, "prior", 0), the whole start, for one-sided ones.
 /// Source: Albergo, Boffi, Vanden-Eijnden 2023, "Stochastic Interpolants: A Unifying Framework for Flows and
-/// Diffusions", Defs. 1 and 3, Sec. 4. Official: malbergo/stochastic-interpolants, interflow/fabrics.py.
+/// Diffusions", Secs. 2 and 4. Official: malbergo/stochastic-interpolants, interflow/fabrics.py.
 class Interpolant final : public Process {
  public:
   explicit Interpolant(InterpolantConfig config) : config_(std::move(config)) {}

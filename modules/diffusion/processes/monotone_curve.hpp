@@ -6,7 +6,8 @@ namespace reseda::diffusion {
 
 /// A smooth curve through values at 0, 1, 2, ...: cubic between neighbours, with a continuous slope, and monotone where
 /// the values are. Parabolas are met exactly but for very uneven slopes. What a table of discrete steps is between
-/// them. Source: Steffen 1990, "A simple method for monotonic interpolation in one dimension", Eqs. (2) to (11).
+/// them.
+/// Source: Steffen 1990, "A simple method for monotonic interpolation in one dimension", Eqs. (2) to (11).
 class MonotoneCurve {
  public:
   /// @param values  at least two

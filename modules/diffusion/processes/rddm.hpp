@@ -35,8 +35,9 @@ struct RddmConfig {
 /// Index i = 0 .. T-1 of the official code is the time (i + 1) / T, and 0 is clean (abar = bbar = 0). At these times
 /// the coefficients are the official float32 arrays; between them abar and bbar^2 follow a MonotoneCurve.
 /// Draws: (item, "prior", 0): y + sqrt(sum_scale) z, or z alone where start is noise. When sampling starts at an
-/// earlier index the noise is that index's. Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Eqs. (1) to
-/// (7). Official: nachifur/RDDM, src/residual_denoising_diffusion_pytorch.py, class ResidualDiffusion.
+/// earlier index the noise is that index's.
+/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Sec. 3. Official: nachifur/RDDM,
+/// src/residual_denoising_diffusion_pytorch.py, class ResidualDiffusion.
 class Rddm final : public Process {
  public:
   explicit Rddm(RddmConfig config);

@@ -67,8 +67,8 @@ struct RddmSchedule {
 enum class RddmInit { kConstructor, kTest };
 
 /// @throws Error{kUsage}
-/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Eqs. (7), (12), Sec. 3.4.
-/// Official: nachifur/RDDM, src/residual_denoising_diffusion_pytorch.py, ResidualDiffusion.
+/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Sec. 3. Official: nachifur/RDDM,
+/// src/residual_denoising_diffusion_pytorch.py, ResidualDiffusion.
 RddmSchedule rddm_schedule(const RddmScheduleConfig& config, RddmInit init = RddmInit::kConstructor);
 
 }  // namespace reseda::diffusion

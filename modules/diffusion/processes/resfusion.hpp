@@ -31,7 +31,7 @@ struct ResfusionConfig {
 /// Where the schedule does not end on q = 1/2 (a != 0), the start differs from the forward mean by a (y - x0).
 /// Draws: (item, "prior", 0).
 /// Source: Shi et al. 2024, "Resfusion: Denoising Diffusion Probabilistic Models for Image Restoration Based on Prior
-/// Residual Noise", Eqs. (5) to (13). Official: nkicsl/Resfusion, model/distributions.py, model/resfusion_restore.py.
+/// Residual Noise", Sec. 3. Official: nkicsl/Resfusion, model/distributions.py, model/resfusion_restore.py.
 class Resfusion final : public Process {
  public:
   explicit Resfusion(ResfusionConfig config);

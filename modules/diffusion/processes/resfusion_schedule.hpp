@@ -41,8 +41,9 @@ struct ResfusionSchedule {
 
 /// @throws Error{kUsage}, also when a beta reaches 1 within the first T' steps (linear_pro below 7 steps)
 /// Source: Shi et al. 2024, "Resfusion: Denoising Diffusion Probabilistic Models for Image Restoration Based on Prior
-/// Residual Noise", Sec. 3. Official: nkicsl/Resfusion, variance_scheduler/. Quirk: the official search for the cut is
-/// binary over values that are not ordered below 10 steps; a scan finds the same step from 10 on.
+/// Residual Noise", Sec. 3. Official: nkicsl/Resfusion, variance_scheduler/.
+/// Quirk: the official search for the cut is binary over values that are not ordered below 10 steps; a scan finds the
+/// same step from 10 on.
 ResfusionSchedule resfusion_schedule(const ResfusionScheduleConfig& config);
 
 }  // namespace reseda::diffusion

@@ -35,11 +35,11 @@ struct InterpolantSdeConfig {
 ///   x~ = x + sqrt(2 e h) z,   euler  x~ - h D(t, x~),   heun  x~ - h (D(t, x~) + D(t - h, x~ - h D(t, x~))) / 2
 ///   D = u - e s
 /// The state is float64, the denoiser is called in the type of y. The result is the estimate of x0 at t_end. Any
-/// process will do; without its noise (c = 0) there is no score and e is taken as 0. Draws: (item, "prior", 0) by the
-/// process; ("predictor", i) before step i where epsilon > 0. Source: Albergo, Boffi, Vanden-Eijnden 2023, "Stochastic
-/// Interpolants: A Unifying Framework for Flows and Diffusions", Cor. 18, Sec. 6. Official:
-/// malbergo/stochastic-interpolants, interflow/stochastic_interpolant.py, which takes both slopes of heun at the later
-/// time.
+/// process will do; without its noise (c = 0) there is no score and e is taken as 0.
+/// Draws: (item, "prior", 0) by the process; ("predictor", i) before step i where epsilon > 0.
+/// Source: Albergo, Boffi, Vanden-Eijnden 2023, "Stochastic Interpolants: A Unifying Framework for Flows and
+/// Diffusions", Secs. 2 and 6. Official: malbergo/stochastic-interpolants, interflow/stochastic_interpolant.py, which
+/// takes both slopes of heun at the later time.
 class InterpolantSde final : public Sampler {
  public:
   explicit InterpolantSde(InterpolantSdeConfig config) : config_(std::move(config)) {}

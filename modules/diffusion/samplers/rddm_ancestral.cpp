@@ -21,7 +21,7 @@ struct RddmAncestralConfig {
 /// RDDM's ancestral sampler: every step of the process, each with the posterior's fresh noise, in the mixed form of
 /// rddm_step with eta = 1. The last call's x0 is the result.
 /// Draws: (item, "prior", 0) by the process; ("predictor", i) before call i but the last.
-/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Eq. (12). Official: nachifur/RDDM,
+/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Sec. 3. Official: nachifur/RDDM,
 /// src/residual_denoising_diffusion_pytorch.py, p_sample_loop, which runs whenever sampling_timesteps is the number of
 /// steps.
 class RddmAncestral final : public Sampler {

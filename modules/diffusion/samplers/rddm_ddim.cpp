@@ -34,9 +34,10 @@ struct RddmDdimConfig {
 /// RDDM's strided sampler: residual and noise are taken away together, see rddm_step; the last call's x0 is the result.
 /// Draws: (item, "prior", 0) by the process; ("predictor", i) before call i where eta and noise_scale are > 0, but for
 /// the last.
-/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Eq. (13). Official: nachifur/RDDM,
+/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Sec. 3. Official: nachifur/RDDM,
 /// src/residual_denoising_diffusion_pytorch.py, ddim_sample; special_eta_0 and special_eta_1 are `relative` with eta 0
-/// and 1. Quirk: eta is linear in the variance.
+/// and 1.
+/// Quirk: eta is linear in the variance.
 class RddmDdim final : public Sampler {
  public:
   explicit RddmDdim(RddmDdimConfig config) : config_(std::move(config)) {}

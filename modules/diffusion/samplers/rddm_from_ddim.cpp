@@ -50,10 +50,11 @@ struct RddmFromDdimConfig {
 ///   ddim      x' = a' x0 + sqrt(c'^2 - s^2) eps + s z
 ///   s^2 = eta^2 (c'^2 / c^2) (1 - a^2 / a'^2)
 /// Without a clip both forms are the same for `converted`. Another growth of the residual replaces abar in x0 and in
-/// the step, but not the a that R is divided by. The step below the first index is clean. Draws: (item, "prior", 0) by
-/// the process; ("predictor", i) after call i where eta > 0, the last of weight 0. Source: Liu et al. 2024, "Residual
-/// Denoising Diffusion Models", Sec. 3.4; Song et al. 2021, "Denoising Diffusion Implicit Models", Eqs. (12), (16).
-/// Official: nachifur/RDDM, experiments/1_Image_Generation_convert_pretrained_DDIM_to_RDDM, DDIMScheduler.step.
+/// the step, but not the a that R is divided by. The step below the first index is clean.
+/// Draws: (item, "prior", 0) by the process; ("predictor", i) after call i where eta > 0, the last of weight 0.
+/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", on the conversion of DDIM; Song et al. 2021,
+/// "Denoising Diffusion Implicit Models", Eqs. (12), (16). Official: nachifur/RDDM,
+/// experiments/1_Image_Generation_convert_pretrained_DDIM_to_RDDM, DDIMScheduler.step.
 class RddmFromDdim final : public Sampler {
  public:
   explicit RddmFromDdim(RddmFromDdimConfig config) : config_(std::move(config)) {}

@@ -23,8 +23,8 @@ RddmUpdate parse_rddm_update(const std::string& name);
 ///   mixed     x' = k x + (A' - k A) x0 + (b' - k b) R + s z,   k = sqrt(c'^2 - s^2) / c
 ///   s^2 = eta c'^2 (1 - (c' A / (c A'))^2), linear in eta; eta = 1 is the posterior of the chain that knows R
 /// @throws Error{kUsage} for eta > 0 where the noise does not grow from ' to the other time
-/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Eqs. (9) to (13); the general A makes it Resfusion's
-/// step too. Official: nachifur/RDDM, src/residual_denoising_diffusion_pytorch.py, ddim_sample, p_sample.
+/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Sec. 3; the general A makes it Resfusion's step too.
+/// Official: nachifur/RDDM, src/residual_denoising_diffusion_pytorch.py, ddim_sample, p_sample.
 struct RddmStep {
   Coef state, x0, residual, eps, noise;
 };

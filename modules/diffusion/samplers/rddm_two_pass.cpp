@@ -37,9 +37,9 @@ struct RddmTwoPassConfig {
 /// the other the noise alone, see rddm_step. The last call's x0 is the result.
 /// Draws: (item, "prior", 0) by the process; ("predictor", i) in step i of 0 .. 2 steps - 1, both passes counted, but
 /// for the last of each, where eta > 0.
-/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", Sec. 4, partially path-independent generation.
-/// Official: nachifur/RDDM, experiments/0_Partially_path-independent_generation, ddim_sample. Quirk: the second pass
-/// starts at the noisiest time from an estimate of x0; handover = state does not.
+/// Source: Liu et al. 2024, "Residual Denoising Diffusion Models", on partially path-independent generation. Official:
+/// nachifur/RDDM, experiments/0_Partially_path-independent_generation, ddim_sample.
+/// Quirk: the second pass starts at the noisiest time from an estimate of x0; handover = state does not.
 class RddmTwoPass final : public Sampler {
  public:
   explicit RddmTwoPass(RddmTwoPassConfig config) : config_(std::move(config)) {}

@@ -31,7 +31,7 @@ struct ResfusionAncestralConfig {
 /// relative ends on this step to the clean end, mixed on the estimate of x0.
 /// Draws: (item, "prior", 0) by the process; ("predictor", i) before call i, also before the last, where it has no
 /// weight.
-/// Source: Shi et al. 2024, "Resfusion", Algorithm 2. Official: nkicsl/Resfusion, model/resfusion_restore.py, generate.
+/// Source: Shi et al. 2024, "Resfusion", Sec. 3. Official: nkicsl/Resfusion, model/resfusion_restore.py, generate.
 /// Quirk: the official code then clamps to [-1, 1]; here that is the caller's.
 class ResfusionAncestral final : public Sampler {
  public:
