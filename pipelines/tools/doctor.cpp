@@ -1,10 +1,14 @@
 #include "pipelines/tools/doctor.hpp"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <torch/headeronly/version.h>
+#include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -12,6 +16,7 @@
 
 #include "io/record/json_lines.hpp"
 #include "pipelines/common/resources.hpp"
+#include "pipelines/tools/plain_text.hpp"
 #include "pipelines/tools/precision_check.hpp"
 
 namespace reseda::tools {
@@ -25,12 +30,36 @@ std::string found_folder(const std::string& kind) {
   }
 }
 
+/// What the processor computes bfloat16 with; without such instructions `--precision bf16` saves no time.
+std::string bfloat16_of(const c10::Device& device) {
+  if (!device.is_cpu()) return "by the GPU";
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.rfind("flags", 0) != 0) continue;
+    line += ' ';
+    if (line.find(" amx_bf16 ") != std::string::npos) return "native (AMX)";
+    if (line.find(" avx512_bf16 ") != std::string::npos) return "native (AVX-512)";
+    break;
+  }
+  return "emulated: slower than f32";
+}
+
+std::string memory_text() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGE_SIZE);
+  return pages > 0 && page > 0 ? size_text(static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page))
+                               : "unknown";
+}
+
 /// The machine in name and value pairs.
 std::vector<std::pair<std::string, std::string>> machine_facts(const c10::Device& device) {
   const std::string reason = cuda_unavailable_reason();
   return {{"reseda", app::version()},
           {"libtorch", TORCH_VERSION},
           {"cpu", at::get_cpu_capability()},
+          {"bf16", bfloat16_of(device)},
+          {"onednn", at::hasMKLDNN() ? "yes" : "no"},
+          {"mkl", at::hasMKL() ? "yes" : "no"},
+          {"memory", memory_text()},
           {"cores", std::to_string(std::thread::hardware_concurrency())},
           {"threads", std::to_string(at::get_num_threads())},
           {"device", device.str()},
@@ -41,9 +70,9 @@ std::vector<std::pair<std::string, std::string>> machine_facts(const c10::Device
 
 void print_text(const std::vector<std::pair<std::string, std::string>>& facts, const std::vector<PrecisionRow>& rows) {
   for (const auto& [name, value] : facts) std::printf("%-10s %s\n", name.c_str(), value.c_str());
-  std::printf("\n%-16s %-5s %-14s %10s %10s\n", "precision of", "in", "layout", "error", "limit");
+  std::printf("\n%-18s %-5s %-14s %10s %10s\n", "precision of", "in", "layout", "error", "limit");
   for (const PrecisionRow& row : rows)
-    std::printf("%-16s %-5s %-14s %10.1e %10.1e  %s\n", row.operation.c_str(), row.precision.c_str(),
+    std::printf("%-18s %-5s %-14s %10.1e %10.1e  %s\n", row.operation.c_str(), row.precision.c_str(),
                 row.layout.c_str(), row.error, row.limit, row.passed() ? "ok" : "WRONG");
 }
 

@@ -1,9 +1,14 @@
+#include "pipelines/tools/compare.hpp"
+#include "pipelines/tools/convert.hpp"
 #include "pipelines/tools/doctor.hpp"
+#include "pipelines/tools/inspect.hpp"
 #include "pipelines/tools/models.hpp"
 
 int main(int argc, char** argv) {
-  return reseda::app::run_program(argc, argv,
-                                  {"reseda-tools",
-                                   "Looks at models and at this machine.",
-                                   {reseda::tools::doctor_verb(), reseda::tools::models_verb()}});
+  using namespace reseda;
+  return app::run_program(argc, argv,
+                          {.name = "reseda-tools",
+                           .about = "Looks at checkpoints, models and this machine.",
+                           .verbs = {tools::inspect_verb(), tools::convert_verb(), tools::compare_verb(),
+                                     tools::models_verb(), tools::doctor_verb()}});
 }

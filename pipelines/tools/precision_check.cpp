@@ -12,7 +12,7 @@ namespace reseda::tools {
 namespace {
 
 // What a correct kernel stays below: rounding of inputs and output, accumulation in float32.
-constexpr double kF32Limit = 2e-5, kBf16Limit = 2e-2;
+constexpr double kF32Limit = 2e-5, kBf16Limit = 2e-2, kNoiseLimit = 1e-6;
 
 using Operation = std::function<at::Tensor(const std::vector<at::Tensor>&)>;
 
@@ -20,6 +20,7 @@ struct Case {
   const char* name;
   std::vector<at::Tensor> inputs;  ///< float32
   Operation apply;
+  bool in_bf16 = true;  ///< whether the programs run it in bfloat16
 };
 
 std::vector<Case> cases() {
@@ -32,9 +33,23 @@ std::vector<Case> cases() {
           {"matrix product",
            {draw("left", {256, 256}), draw("right", {256, 256})},
            [](const std::vector<at::Tensor>& in) { return at::matmul(in[0], in[1]); }},
-          {"group norm", {image + 3.0, draw("gain", {32}), draw("shift", {32})}, [](const std::vector<at::Tensor>& in) {
-             return at::group_norm(in[0], 8, in[1], in[2], 1e-6);
-           }}};
+          {"group norm",
+           {image + 3.0, draw("gain", {32}), draw("shift", {32})},
+           [](const std::vector<at::Tensor>& in) { return at::group_norm(in[0], 8, in[1], in[2], 1e-6); }},
+          {"attention",
+           {draw("query", {2, 96, 32}), draw("key", {2, 96, 32}), draw("value", {2, 96, 32})},
+           [](const std::vector<at::Tensor>& in) { return at::scaled_dot_product_attention(in[0], in[1], in[2]); }},
+          {"Fourier transform",
+           {draw("wave", {4, 510})},
+           [](const std::vector<at::Tensor>& in) { return at::view_as_real(at::fft_rfft(in[0])); },
+           /*in_bf16=*/false}};
+}
+
+/// The noise that every machine must draw for one key; the last digit is the C library's.
+PrecisionRow noise_row() {
+  const at::Tensor expected = at::tensor({-0.577764034, -1.47001445, 1.87597966, -0.0398566909}, at::kDouble);
+  const at::Tensor drawn = CounterNoise(0).normal({"doctor", "noise"}, {4}).to(at::kDouble);
+  return {"noise", "f32", "contiguous", (drawn - expected).abs().max().item<double>(), kNoiseLimit};
 }
 
 double error_of(const Case& each, c10::Device device, at::ScalarType type, bool channels_last) {
@@ -64,9 +79,11 @@ std::vector<PrecisionRow> check_precision(c10::Device device) {
     for (const at::ScalarType type : {at::kFloat, at::kBFloat16})
       for (const bool channels_last : {false, true}) {
         if (channels_last && each.inputs.front().dim() != 4) continue;
+        if (type == at::kBFloat16 && !each.in_bf16) continue;
         rows.push_back({each.name, type == at::kFloat ? "f32" : "bf16", channels_last ? "channels-last" : "contiguous",
                         error_of(each, device, type, channels_last), type == at::kFloat ? kF32Limit : kBf16Limit});
       }
+  rows.push_back(noise_row());
   return rows;
 }
 

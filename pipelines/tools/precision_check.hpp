@@ -15,8 +15,9 @@ struct PrecisionRow {
   bool passed() const { return error <= limit; }  ///< false for NaN
 };
 
-/// Convolution, matrix product and group normalisation with fixed inputs in float32 and bfloat16, contiguous and
-/// channels-last. An operation that the machine cannot run has an infinite error.
+/// Convolution, matrix product, group normalisation and attention with fixed inputs in float32 and bfloat16, contiguous
+/// and channels-last; the Fourier transform in float32; and the noise of one key against the values that every machine
+/// must draw. An operation that the machine cannot run has an infinite error.
 std::vector<PrecisionRow> check_precision(c10::Device device);
 
 }  // namespace reseda::tools
