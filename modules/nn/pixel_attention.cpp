@@ -22,24 +22,29 @@ LinearAttention::LinearAttention(std::int64_t channels, AttentionHeads heads) : 
 }
 
 at::Tensor LinearAttention::forward(const at::Tensor& x, const Probe& probe) const {
-  const at::Tensor tokens = to_tokens(x).to(at::kFloat);
-  const std::int64_t batch = tokens.size(0), pixels = tokens.size(1), inner = heads_.count * heads_.width;
+  const at::Tensor tokens = to_tokens(x).to(at::kFloat).contiguous();
+  const std::int64_t batch = tokens.size(0), pixels = tokens.size(1), channels = tokens.size(2);
+  const std::int64_t count = heads_.count, width = heads_.width, inner = count * width;
   const at::Tensor weight = to_qkv_->weight.flatten(1);
   if (probe) probe("to_qkv", from_tokens(at::linear(tokens, weight), x.size(2), x.size(3)));
-  const auto heads_first = [&](const at::Tensor& projected) {
-    return projected.view({batch, pixels, heads_.count, heads_.width}).transpose(1, 2);
-  };
-  // Keys and values are gone before the queries come: at full resolution they are the largest tensors of a network.
-  at::Tensor context;
+
+  // The values are linear in the tokens: their mean under the keys is the projection of the tokens' mean, so they are
+  // never made. Keys stand pixels last, along which they are normalised, and are gone before the queries come.
+  at::Tensor means;
   {
-    const at::Tensor keys = heads_first(at::linear(tokens, weight.narrow(0, inner, inner))).softmax(-2);
-    const at::Tensor values = heads_first(at::linear(tokens, weight.narrow(0, 2 * inner, inner)));
-    const double scale = 1 / (std::sqrt(static_cast<double>(heads_.width)) * static_cast<double>(pixels));
-    context = at::matmul(keys.transpose(-2, -1), values) * scale;
+    const at::Tensor key_weight = weight.narrow(0, inner, inner).expand({batch, inner, channels});
+    const at::Tensor keys = at::bmm(key_weight, tokens.transpose(1, 2)).softmax(-1);
+    means = at::bmm(keys, tokens).view({batch, count, width, channels});
   }
-  const at::Tensor queries = heads_first(at::linear(tokens, weight.narrow(0, 0, inner))).softmax(-1);
-  const at::Tensor mixed = at::matmul(queries, context).transpose(1, 2).reshape({batch, pixels, inner});
-  const at::Tensor out = to_out_->of_tokens(mixed);
+  const double scale = 1 / (std::sqrt(static_cast<double>(width)) * static_cast<double>(pixels));
+  const at::Tensor value_weight = weight.narrow(0, 2 * inner, inner).view({count, width, channels}).transpose(1, 2);
+  const at::Tensor context = at::matmul(means, value_weight) * scale;  // [B,heads,d,e]
+  // Context and output projection are one matrix per item, [B,inner,C].
+  const at::Tensor out_weight = to_out_->weight.flatten(1).t().view({count, width, channels});
+  const at::Tensor mixing = at::matmul(context, out_weight).flatten(1, 2);
+
+  const at::Tensor queries = at::linear(tokens, weight.narrow(0, 0, inner)).view({batch, pixels, count, width});
+  const at::Tensor out = at::baddbmm(to_out_->bias, queries.softmax(-1).flatten(2), mixing);
   if (probe) probe("to_out.0", from_tokens(out, x.size(2), x.size(3)));
   const at::Tensor normed = from_tokens(norm_->of_tokens(out), x.size(2), x.size(3));
   if (probe) probe("to_out.1", normed);
