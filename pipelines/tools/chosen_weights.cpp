@@ -1,8 +1,12 @@
 #include "pipelines/tools/chosen_weights.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
+#include "io/record/yaml.hpp"
+#include "modules/core/config.hpp"
 #include "modules/core/error.hpp"
+#include "pipelines/common/config_layers.hpp"
 #include "pipelines/tools/plain_text.hpp"
 
 namespace reseda::tools {
@@ -10,6 +14,17 @@ namespace reseda::tools {
 io::WeightsConfig default_weights() {
   io::WeightsConfig config;
   config.average = "prefer_ema";
+  return config;
+}
+
+io::WeightsConfig configured_weights(const std::string& name) {
+  io::WeightsConfig config = default_weights();
+  const bool is_file = name.ends_with(".yaml") || name.ends_with(".yml");
+  const ConfigNode tree = io::read_yaml(is_file ? std::filesystem::path(name) : app::find_config(name));
+  const ConfigNode* checkpoint = tree.find("checkpoint");
+  const ConfigNode* weights = checkpoint == nullptr ? nullptr : checkpoint->find("weights");
+  RESEDA_REQUIRE(weights != nullptr, Errc::kUsage, "config ", name, " has no block checkpoint.weights");
+  read_config(*weights, config, "checkpoint.weights");
   return config;
 }
 
@@ -37,9 +52,12 @@ io::FoundWeights find_weights(const io::Checkpoint& checkpoint, const io::Weight
   } catch (const Error& error) {
     const std::string text = error.what();
     const auto says = [&](const char* key) { return text.find(key) != std::string::npos; };
-    const char* hint = says("weights.container") || says("weights.average") ? " (here: --weights NAME)"
-                       : says("weights.prefix")                             ? " (here: --prefix TEXT)"
-                                                                            : "";
+    const char* hint =
+        says("weights.container") || says("weights.average") ? " (here: --weights NAME)"
+        : says("weights.prefix")                             ? " (here: --prefix TEXT)"
+        : says("list of averages")
+            ? " (--config of a published checkpoint may name what it lacks; --weights raw takes no averages)"
+            : "";
     throw Error(error.code(), file + ": " + text + hint);
   }
 }

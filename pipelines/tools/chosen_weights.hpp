@@ -11,6 +11,10 @@ namespace reseda::tools {
 /// How the tools look for weights unless told otherwise: a running average where there is one.
 io::WeightsConfig default_weights();
 
+/// What the config of a published checkpoint, a shipped one by name or a YAML file, says in its block
+/// `checkpoint.weights`, laid over default_weights(). @throws Error{kUsage}
+io::WeightsConfig configured_weights(const std::string& config);
+
 /// Takes a place by name: "ema" or "raw", the path of a dictionary of tensors, or of a list of averages.
 /// @throws Error{kUsage} listing the places of the checkpoint if it has none of this name
 void choose_place(io::WeightsConfig& config, const std::string& name, const io::Checkpoint& checkpoint,

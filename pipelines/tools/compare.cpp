@@ -27,6 +27,7 @@ struct Tensors {
 
 Side open_side(const app::Flags& flags, const std::string& file, const std::string& weights_flag) {
   Side side{file, io::read_checkpoint(file, {.opaque = flags.on("opaque")})};
+  if (flags.given("config")) side.config = configured_weights(flags.text("config"));
   const std::string& flag = flags.given(weights_flag) ? weights_flag : "weights";
   if (flags.given(flag)) choose_place(side.config, flags.text(flag), side.checkpoint, file);
   return side;
@@ -114,6 +115,11 @@ app::Verb compare_verb() {
                     "where there is one"})
       .add({.name = "weights-a", .word = "NAME", .help = "which weights of A alone"})
       .add({.name = "weights-b", .word = "NAME", .help = "which weights of B alone"})
+      .add({.name = "config",
+            .letter = 'c',
+            .word = "FILE|NAME",
+            .help = "config of a published checkpoint (reseda tools models lists them): says where the weights are",
+            .hint = app::ValueHint::kFile})
       .add({.name = "everything",
             .type = app::FlagType::kSwitch,
             .help = "compare every tensor by its path, those of optimisers too, instead of the weights"})

@@ -7,10 +7,8 @@
 #include "io/checkpoint/hyper_parameters.hpp"
 #include "io/checkpoint/safetensors.hpp"
 #include "io/record/sha256.hpp"
-#include "io/record/yaml.hpp"
-#include "modules/core/config.hpp"
+#include "modules/core/error.hpp"
 #include "modules/core/name_pattern.hpp"
-#include "pipelines/common/config_layers.hpp"
 #include "pipelines/tools/chosen_weights.hpp"
 #include "pipelines/tools/plain_text.hpp"
 #include "pipelines/tools/rounding.hpp"
@@ -19,22 +17,8 @@
 namespace reseda::tools {
 namespace {
 
-/// The block `checkpoint.weights` of a config, laid over how the tools look for weights.
-io::WeightsConfig configured_weights(const app::Flags& flags) {
-  io::WeightsConfig config = default_weights();
-  if (!flags.given("config")) return config;
-  const std::string& name = flags.text("config");
-  const bool is_file = name.ends_with(".yaml") || name.ends_with(".yml");
-  const ConfigNode tree = io::read_yaml(is_file ? std::filesystem::path(name) : app::find_config(name));
-  const ConfigNode* checkpoint = tree.find("checkpoint");
-  const ConfigNode* weights = checkpoint == nullptr ? nullptr : checkpoint->find("weights");
-  RESEDA_REQUIRE(weights != nullptr, Errc::kUsage, "config ", name, " has no block checkpoint.weights");
-  read_config(*weights, config, "checkpoint.weights");
-  return config;
-}
-
 io::FoundWeights wanted_weights(const app::Flags& flags, const io::Checkpoint& checkpoint, const std::string& file) {
-  io::WeightsConfig config = configured_weights(flags);
+  io::WeightsConfig config = flags.given("config") ? configured_weights(flags.text("config")) : default_weights();
   if (!flags.on("opaque")) {
     try {
       io::require_known_classes(checkpoint, config);

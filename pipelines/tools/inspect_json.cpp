@@ -90,6 +90,7 @@ void write_weights(JsonWriter& json, const Inspection& inspection) {
   json.end_list();
   if (!inspection.chosen.empty()) json.field("taken", inspection.chosen);
   if (!inspection.open_because.empty()) json.field("open", inspection.open_because);
+  write_names(json, "configs", inspection.configs);
   if (!inspection.command.empty()) json.field("command", inspection.command);
 }
 

@@ -201,11 +201,13 @@ class Page {
   void weights() const {
     std::puts("\nWeights");
     for (const io::WeightsPlace& place : inspection_.places)
-      std::printf("  %s: %s\n", plain_text(place.path).c_str(),
+      std::printf("  %s: %s\n", place.path == "." ? "the top level" : plain_text(place.path).c_str(),
                   place.named ? counted(place.tensors, "tensor").c_str()
                               : (counted(place.tensors, "average") + " without names").c_str());
     if (!inspection_.chosen.empty()) std::printf("  taken by default: %s\n", inspection_.chosen.c_str());
     if (!inspection_.open_because.empty()) std::printf("  %s\n", inspection_.open_because.c_str());
+    for (const std::string& name : inspection_.configs)
+      std::printf("  named as the published checkpoint of --config %s\n", name.c_str());
     if (!inspection_.command.empty()) std::printf("  to use them: %s\n", inspection_.command.c_str());
   }
 

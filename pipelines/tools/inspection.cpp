@@ -4,11 +4,16 @@
 #include <array>
 #include <cctype>
 #include <cstring>
+#include <filesystem>
 
 #include "io/checkpoint/hyper_parameters.hpp"
 #include "io/record/json.hpp"
 #include "modules/core/config_node.hpp"
+#include "modules/core/log.hpp"
+#include "modules/core/name_pattern.hpp"
+#include "pipelines/common/resources.hpp"
 #include "pipelines/tools/chosen_weights.hpp"
+#include "pipelines/tools/model_records.hpp"
 #include "pipelines/tools/plain_text.hpp"
 
 namespace reseda::tools {
@@ -61,11 +66,25 @@ bool says_backbone(const io::Checkpoint& checkpoint) {
 /// The command that uses a file's weights, as far as the file says what it is for.
 std::string command_for(const Inspection& inspection, const io::FoundWeights& found) {
   const std::string file = shell_word(inspection.file);
+  const std::string config = inspection.configs.size() == 1 ? " --config " + inspection.configs.front() : "";
   if (inspection.checkpoint.metadata.count("reseda.speech") != 0)
     return "reseda speech enhance --model " + file + " RECORDING";
   if (found.prefix.find("dnn.") != std::string::npos || says_backbone(inspection.checkpoint))
-    return "reseda speech enhance --checkpoint " + file + " RECORDING";
-  return "reseda tools convert " + file + " OUT.safetensors";
+    return "reseda speech enhance --checkpoint " + file + config + " RECORDING";
+  const bool plain = inspection.checkpoint.format == "safetensors" && found.prefix.empty();
+  return plain ? std::string() : "reseda tools convert " + file + " OUT.safetensors" + config;
+}
+
+/// Configs whose published files are called as this one.
+std::vector<std::string> configs_by_name(const std::string& file) {
+  std::vector<std::string> names;
+  try {
+    for (const ModelRecord& record : published_checkpoints(app::resource_folder("configs")))
+      if (matches_any(record.files, std::filesystem::path(file).filename().string())) names.push_back(record.name);
+  } catch (const Error& error) {  // a file can be looked at without any configs
+    log::debug(error.what());
+  }
+  return names;
 }
 
 }  // namespace
@@ -150,7 +169,7 @@ Pairs hyper_parameters(const Inspection& inspection) {
 Inspection inspect_file(const std::string& file) {
   io::Checkpoint checkpoint = io::read_checkpoint(file, {.opaque = true});
   CheckpointTree tree(checkpoint);
-  Inspection out{file, std::move(checkpoint), std::move(tree), {}, "", "", ""};
+  Inspection out{file, std::move(checkpoint), std::move(tree), {}, "", "", configs_by_name(file), ""};
   out.places = io::weights_places(out.checkpoint);
   try {
     const io::FoundWeights found = io::find_weights(out.checkpoint, default_weights());

@@ -19,7 +19,8 @@ struct Inspection {
   std::vector<io::WeightsPlace> places;  ///< where weights may be
   std::string chosen;                    ///< which of them are taken by default, in words; "" if that is open
   std::string open_because;              ///< why it is open
-  std::string command;                   ///< what would use them
+  std::vector<std::string> configs;      ///< of published checkpoints with a file of this name
+  std::string command;                   ///< what would use the weights; "" if they are as plain as can be
 };
 
 struct InspectOptions {

@@ -7,6 +7,7 @@
 #include "io/record/file_bytes.hpp"
 #include "io/record/yaml.hpp"
 #include "modules/core/error.hpp"
+#include "modules/core/name_pattern.hpp"
 #include "pipelines/tools/plain_text.hpp"
 
 namespace reseda::tools {
@@ -84,9 +85,8 @@ Verification verify(const std::filesystem::path& file, const std::string& sha256
                                  [&](const auto& each) { return !sha256.empty() && each.sha256 == sha256; });
   if (same != records.end()) return {Verdict::kVerified, same->name, "is " + plain_text(same->name)};
   const std::string name = file.filename().string();
-  const auto named = std::find_if(records.begin(), records.end(), [&](const auto& each) {
-    return std::find(each.files.begin(), each.files.end(), name) != each.files.end();
-  });
+  const auto named =
+      std::find_if(records.begin(), records.end(), [&](const auto& each) { return matches_any(each.files, name); });
   if (named == records.end()) return {Verdict::kUnrecorded, "", "no model of this name or hash is on record"};
   if (!named->sha256.empty())
     return {Verdict::kDiffers, named->name, plain_text(named->name) + " has the hash " + named->sha256};

@@ -10,7 +10,7 @@ namespace reseda::tools {
 /// What is on record about a published checkpoint or a shipped model.
 struct ModelRecord {
   std::string name;                ///< as --config takes it, e.g. "rddm/rddm-celeba64"; of a model its file's stem
-  std::vector<std::string> files;  ///< the names it is published under
+  std::vector<std::string> files;  ///< patterns of the names it is published under
   std::string about, source, licence;
   std::string size;         ///< as the record says it, e.g. "357 MB"
   std::uint64_t bytes = 0;  ///< where the size is a number of bytes; else 0

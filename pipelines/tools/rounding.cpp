@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "modules/core/error.hpp"
+#include "pipelines/common/signals.hpp"
 #include "pipelines/tools/plain_text.hpp"
 #include "pipelines/tools/tensor_facts.hpp"
 
@@ -33,6 +34,7 @@ StateDict round_weights(const StateDict& weights, c10::ScalarType dtype, Roundin
     const at::Tensor after = before.to(dtype);
     double largest = 0, error = 0;
     for (std::int64_t begin = 0; begin < before.numel(); begin += kPiece) {
+      app::throw_if_stopped();
       const std::int64_t length = std::min(kPiece, before.numel() - begin);
       const at::Tensor exact = before.narrow(0, begin, length).to(at::kDouble);
       const at::Tensor finite = exact.isfinite();

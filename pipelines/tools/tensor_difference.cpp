@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "modules/core/error.hpp"
+#include "pipelines/common/signals.hpp"
 
 namespace reseda::tools {
 namespace {
@@ -45,6 +46,7 @@ TensorDifference difference_of(const at::Tensor& a, const at::Tensor& b, const T
   if (same_bytes(flat_a, flat_b)) return out;
   constexpr double kInfinite = std::numeric_limits<double>::infinity();
   for (std::int64_t begin = 0; begin < flat_a.numel(); begin += kPiece) {
+    app::throw_if_stopped();
     const std::int64_t length = std::min(kPiece, flat_a.numel() - begin);
     const at::Tensor piece_a = flat_a.narrow(0, begin, length), piece_b = flat_b.narrow(0, begin, length);
     if (same_bytes(piece_a, piece_b)) continue;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "io/record/sha256.hpp"
+#include "pipelines/common/signals.hpp"
 
 namespace reseda::tools {
 
@@ -59,6 +60,7 @@ bool fits_memory(const at::Tensor& tensor) {
 }
 
 std::string tensor_sha256(const at::Tensor& tensor) {
+  app::throw_if_stopped();
   if (!fits_memory(tensor)) return "";
   const at::Tensor flat = tensor.detach().resolve_conj().resolve_neg().contiguous();
   return io::sha256({static_cast<const char*>(flat.data_ptr()), flat.nbytes()});

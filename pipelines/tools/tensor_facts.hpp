@@ -18,6 +18,7 @@ std::uint64_t logical_bytes(const at::Tensor& tensor);
 
 /// SHA-256 of a tensor's elements, row-major and little endian, whatever its layout; "" for a view that repeats a small
 /// storage beyond memory's reason (more than 1 GiB above the storage's size).
+/// @throws Error{kInterrupted} when a signal asks to stop
 std::string tensor_sha256(const at::Tensor& tensor);
 
 /// Whether a tensor can be made contiguous without taking more than 1 GiB above the size of its storage.

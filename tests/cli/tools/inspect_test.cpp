@@ -1,5 +1,6 @@
 // reseda tools inspect on every committed checkpoint: what it lists, and how it refuses.
 #include "tests/cli/tools/tools_command.hpp"
+#include "tests/cli/tools/torch_file.hpp"
 
 namespace reseda::tests {
 namespace {
@@ -69,6 +70,31 @@ TEST(InspectCli, ListsRefusedGlobalsThenFails) {
   const Outcome opaque = tools({"inspect", checkpoint("evil_reduce.pt"), "--opaque", "--json"});
   EXPECT_EQ(opaque.code, 0) << opaque.err;
   EXPECT_EQ(value_at(json_of(opaque), "refused"), "[\"posix.system\"]");
+}
+
+TEST(InspectCli, ListsTheRestOfADamagedFile) {
+  TorchFile file;
+  const std::string good = file.tensor({1, 2}), bad = file.tensor("BoolStorage", "\x01\x07", 2);
+  TemporaryFolder folder;
+  const std::string path = folder.write("m.pt", file.bytes(TorchFile::dict({{"good", good}, {"bad", bad}}))).string();
+  for (const char* format : {"--hash", "--json"}) {
+    const Outcome got = tools({"inspect", path, format});
+    expect_refusal(got, 4, "m.pt: a bool tensor holds bytes other than 0 and 1");
+    EXPECT_THAT(got.out, HasSubstr("good"));
+    EXPECT_THAT(got.out, HasSubstr("damaged"));
+  }
+}
+
+TEST(InspectCli, KnowsPublishedFilesByName) {
+  TorchFile file;
+  const std::string weights = TorchFile::dict({{"dnn.w", file.tensor({1})}});
+  TemporaryFolder folder;
+  const std::string path =
+      folder.write("train_vb_29nqe0uh_epoch=115.ckpt", file.bytes(TorchFile::dict({{"state_dict", weights}}))).string();
+  EXPECT_THAT(tools({"inspect", path}).out,
+              HasSubstr("  named as the published checkpoint of --config speech/sgmse-vb-dmd\n"
+                        "  to use them: reseda speech enhance --checkpoint " +
+                        path + " --config speech/sgmse-vb-dmd RECORDING\n"));
 }
 
 TEST(InspectCli, FoldsLongListsUnlessAsked) {

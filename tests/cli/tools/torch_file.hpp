@@ -30,12 +30,17 @@ class TorchFile {
     return "c" + module + "\n" + name + "\n" + tuple(arguments) + "R";
   }
 
-  /// A float32 tensor of one dimension with a storage of its own.
+  /// A float32 tensor of one dimension with a storage of its own (at most 127 elements).
   std::string tensor(const std::vector<float>& values) {
+    return tensor("FloatStorage", {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)},
+                  values.size());
+  }
+  /// One of any type, from its bytes.
+  std::string tensor(const std::string& type, const std::string& bytes, std::size_t elements) {
     const std::string key = std::to_string(storages_.size());
-    storages_.push_back(values);
-    const std::string count = number(static_cast<int>(values.size()));
-    const std::string id = tuple({text("storage"), "ctorch\nFloatStorage\n", text(key), text("cpu"), count, "N"}) + "Q";
+    storages_.emplace_back(elements, bytes);
+    const std::string count = number(static_cast<int>(elements));
+    const std::string id = tuple({text("storage"), "ctorch\n" + type + "\n", text(key), text("cpu"), count, "N"}) + "Q";
     return call("torch._utils", "_rebuild_tensor_v2",
                 {id, number(0), tuple({count}), tuple({number(1)}), "\x89", "ccollections\nOrderedDict\n)R"});
   }
@@ -49,11 +54,8 @@ class TorchFile {
     std::vector<std::string> keys;
     for (std::size_t i = 0; i < storages_.size(); ++i) keys.push_back(text(std::to_string(i)));
     out += begin + list(keys) + ".";
-    for (const auto& values : storages_) {
-      const std::uint64_t count = values.size();
-      out.append(reinterpret_cast<const char*>(&count), sizeof(count));
-      out.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
-    }
+    for (const auto& [count, data] : storages_)
+      out.append(reinterpret_cast<const char*>(&count), sizeof(count)).append(data);
     return out;
   }
 
@@ -63,7 +65,7 @@ class TorchFile {
     for (const std::string& item : items) out += item;
     return out;
   }
-  std::vector<std::vector<float>> storages_;
+  std::vector<std::pair<std::uint64_t, std::string>> storages_;  ///< number of elements, bytes
 };
 
 }  // namespace reseda::tests

@@ -50,7 +50,7 @@ TEST(ModelRecords, VerdictsOfEveryKind) {
   ModelRecord hashed, sized, named;
   hashed.name = "hashed", hashed.files = {"h.pt"}, hashed.sha256 = kHash;
   sized.name = "sized", sized.files = {"s.pt"}, sized.bytes = 10;
-  named.name = "named", named.files = {"n.pt"};
+  named.name = "named", named.files = {"n.pt", "best-epoch=*.ckpt"};
   const std::vector<ModelRecord> records = {named, sized, hashed};
   const auto verdict = [&](const char* file, const std::string& hash, std::uint64_t bytes) {
     return verify(file, hash, bytes, records).verdict;
@@ -61,6 +61,7 @@ TEST(ModelRecords, VerdictsOfEveryKind) {
   EXPECT_EQ(verdict("s.pt", kOther, 10), Verdict::kUnrecorded) << "a size alone proves nothing";
   EXPECT_EQ(verdict("n.pt", kOther, 10), Verdict::kUnrecorded);
   EXPECT_EQ(verdict("x.pt", kOther, 10), Verdict::kUnrecorded);
+  EXPECT_EQ(verify("best-epoch=12.ckpt", kOther, 10, records).name, "named");
   // A record without a hash does not fit a file without one.
   EXPECT_EQ(verify("x.pt", "", 10, records).verdict, Verdict::kUnrecorded);
 }
