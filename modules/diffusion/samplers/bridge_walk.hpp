@@ -23,7 +23,7 @@ BridgePoint bridge_point(const Process& process, double t);
 /// What a solver is given to take the state from one time to the next.
 struct BridgeStep {
   std::int64_t index;      ///< 0-based, counts the calls
-  std::int64_t remaining;  ///< calls from here on, this one included
+  std::int64_t remaining;  ///< steps from here on, this one and a jump to x0 included
   const BridgePoint &from, &to;
   const at::Tensor &x, &y;     ///< state at `from`; measurement
   const Estimates& estimates;  ///< at `from`

@@ -87,7 +87,7 @@ class DpmSolverPp final : public Sampler {
 
   std::int64_t order_of(const BridgeStep& step, std::size_t known) const {
     const bool falls =
-        config_.lower_order_final == "yes" || (config_.lower_order_final == "auto" && step.index + step.remaining < 10);
+        config_.lower_order_final == "yes" || (config_.lower_order_final == "auto" && config_.walk.calls() < 10);
     const auto most = std::min<std::int64_t>(config_.order, static_cast<std::int64_t>(known));
     return falls ? std::min(most, step.remaining) : most;
   }

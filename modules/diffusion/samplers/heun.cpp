@@ -64,7 +64,7 @@ class Heun final : public Sampler {
       if (i >= steps) {
         x = first.x0;
       } else {
-        const BridgeStep step{i, calls - i, from, points[i + 1], x, y, first};
+        const BridgeStep step{i, steps - i, from, points[i + 1], x, y, first};
         const at::Tensor predicted = first_order_step(step);
         x = i + 1 == calls ? predicted : corrected(step, denoiser(predicted, step.to.t, condition));
       }
