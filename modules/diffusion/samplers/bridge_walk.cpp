@@ -24,11 +24,12 @@ at::Tensor walk_bridge(const TimeGridConfig& config, const at::Tensor& y, const 
   const std::int64_t calls = config.calls(), steps = static_cast<std::int64_t>(points.size()) - 1;
   // The jump from an inner time to the estimate of x0 is a step too, of first order.
   const std::int64_t jumps = config.final_state == "x0" ? 1 : 0;
-  const Condition condition{y};
+  Condition condition{y};
   at::Tensor x = process.prior(y, context.noise, context.item);
   for (std::int64_t i = 0; i < calls; ++i) {
     const Estimates estimates = denoiser(x, points[i].t, condition);
     x = i < steps ? advance({i, steps + jumps - i, points[i], points[i + 1], x, y, estimates}) : estimates.x0;
+    condition.x0_before = estimates.x0;
     after_step(context, i + 1, calls, x);
   }
   return x;

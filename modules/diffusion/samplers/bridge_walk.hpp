@@ -31,7 +31,7 @@ struct BridgeStep {
 };
 
 /// Walks the times of the grid: estimates at each, and `advance` from each to the next. The last estimate of x0 is the
-/// result, or the state at t_end where the config says so.
+/// result, or the state at t_end where the config says so. Each call is told the estimate of x0 before it.
 /// Draws: (item, "prior", 0) by the process, and those of `advance`.
 /// @throws Error{kUsage} where the grid does not fit the process, and what after_step throws
 at::Tensor walk_bridge(const TimeGridConfig& config, const at::Tensor& y, const Process& process,

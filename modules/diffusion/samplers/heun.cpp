@@ -55,12 +55,13 @@ class Heun final : public Sampler {
     std::vector<BridgePoint> points;
     for (const double t : time_grid(config_.walk, process)) points.push_back(bridge_point(process, t));
     const std::int64_t calls = config_.walk.calls(), steps = static_cast<std::int64_t>(points.size()) - 1;
-    const Condition condition{y};
+    Condition condition{y};
     at::Tensor x = process.prior(y, context.noise, context.item);
     for (std::int64_t i = 0; i < calls; ++i) {
       BridgePoint from = points[i];
       if (i < steps) x = churned(x, y, process, i, from, context);
       const Estimates first = denoiser(x, from.t, condition);
+      condition.x0_before = first.x0;
       if (i >= steps) {
         x = first.x0;
       } else {
