@@ -1,7 +1,7 @@
 #include "io/checkpoint/pickle_context.hpp"
 
+#include <algorithm>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 
 #include "io/checkpoint/pickle_globals.hpp"
@@ -115,13 +115,15 @@ bool has_children(CellKind kind) {
 }
 
 void check_keys(const PickleContext& context, std::uint32_t dict) {
-  std::unordered_set<std::string_view> seen;
+  std::vector<std::string_view> keys;  // sorted, not hashed: chosen keys cannot make it slow
   const auto& links = context.arena.links_of(dict);
   for (std::size_t i = 0; i < links.size(); i += 2) {
-    if (!context.arena.is(links[i], CellKind::kText)) continue;
-    RESEDA_REQUIRE(seen.insert(context.arena.text_of(links[i])).second, Errc::kCheckpoint, context.where,
-                   ": a dict has the key ", quoted_name(context.arena.text_of(links[i])), " twice");
+    if (context.arena.is(links[i], CellKind::kText)) keys.push_back(context.arena.text_of(links[i]));
   }
+  std::sort(keys.begin(), keys.end());
+  const auto twice = std::adjacent_find(keys.begin(), keys.end());
+  RESEDA_REQUIRE(twice == keys.end(), Errc::kCheckpoint, context.where, ": a dict has the key ", quoted_name(*twice),
+                 " twice");
 }
 
 }  // namespace

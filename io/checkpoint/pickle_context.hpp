@@ -10,11 +10,13 @@
 namespace reseda::io {
 
 inline constexpr std::size_t kMaxPickleBytes = std::size_t{256} << 20;
-inline constexpr std::size_t kMaxPickleDepth = 256;        ///< of containers inside containers
-inline constexpr std::size_t kMaxPickleValues = 16 << 20;  ///< and memo entries, stack, items of all containers
+inline constexpr std::size_t kMaxPickleDepth = 256;       ///< of containers inside containers
+inline constexpr std::size_t kMaxPickleValues = 4 << 20;  ///< and items of all containers
+inline constexpr std::size_t kMaxPickleSlots = 16 << 20;  ///< of the memo, and values on the stack
 inline constexpr std::size_t kMaxPickleTextBytes = 1 << 20;
 inline constexpr std::size_t kMaxPickleNameBytes = 1024;
-inline constexpr std::size_t kMaxPickleTensors = 1 << 20;
+inline constexpr std::size_t kMaxPickleTensors = 1 << 18;  ///< and storages
+inline constexpr std::size_t kMaxPickleGlobals = 1 << 16;  ///< different names
 
 /// What the parts of the pickle reader share: the arena, filled within the limits, and the place that messages name.
 class PickleContext {

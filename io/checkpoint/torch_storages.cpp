@@ -76,6 +76,8 @@ StorageId read_storage_id(const PickleContext& context, std::uint32_t id) {
 
 std::uint32_t StorageTable::cell(PickleContext& context, const StorageId& id) {
   ValueArena& arena = context.arena;
+  RESEDA_REQUIRE(arena.views.size() < kMaxPickleTensors, Errc::kCheckpoint, context.here(), ": more than ",
+                 kMaxPickleTensors, " storages");
   const auto [known, fresh] = storages_.try_emplace(id.key, static_cast<std::uint32_t>(arena.storages.size()));
   if (fresh) {
     Storage storage;

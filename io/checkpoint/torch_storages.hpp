@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "io/checkpoint/pickle_context.hpp"
 
@@ -36,8 +36,8 @@ class StorageTable {
   std::size_t size() const { return storages_.size(); }
 
  private:
-  std::unordered_map<std::string, std::uint32_t> storages_;
-  std::unordered_map<std::string, std::uint32_t> cells_;  // by key and stretch
+  std::map<std::string, std::uint32_t> storages_;
+  std::map<std::string, std::uint32_t> cells_;  // by key and stretch
 };
 
 }  // namespace reseda::io

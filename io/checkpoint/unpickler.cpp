@@ -37,7 +37,8 @@ std::uint32_t Unpickler::read(std::span<const std::byte> bytes, const std::strin
   stack_.clear();
   marks_.clear();
   memo_.clear();
-  sparse_memo_.clear();
+  far_memo_.clear();
+  filled_ = 0;
   ByteReader in(bytes.first(std::min(bytes.size(), kMaxPickleBytes)), where);
   while (true) {
     context_.position = in.position();
@@ -274,7 +275,7 @@ bool Unpickler::run_stack(std::uint8_t code, ByteReader& in) {
       store(in.number(4));
       return true;  // LONG_BINPUT
     case 0x94:
-      store(memo_.size() + sparse_memo_.size());
+      store(filled_);
       return true;  // MEMOIZE
     case 0x80: {    // PROTO
       const std::uint64_t protocol = in.number(1);

@@ -3,12 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "io/checkpoint/byte_reader.hpp"
@@ -68,9 +68,11 @@ class Unpickler {
   std::uint32_t true_, false_, empty_tuple_;
   std::vector<std::uint32_t> stack_;
   std::vector<std::size_t> marks_;
-  std::vector<std::uint32_t> memo_;                               // slots 0, 1, 2, ... as they are filled in order
-  std::unordered_map<std::uint64_t, std::uint32_t> sparse_memo_;  // other slots
-  std::unordered_map<std::string, std::uint32_t> named_;          // cells of globals
+  static constexpr std::uint32_t kUnset = 0xFFFFFFFF;
+  std::vector<std::uint32_t> memo_;                  ///< by slot
+  std::map<std::uint64_t, std::uint32_t> far_memo_;  ///< slots far beyond the others
+  std::size_t filled_ = 0;                           ///< slots of both
+  std::map<std::string, std::uint32_t> named_;       // cells of globals
   std::set<std::string> globals_, refused_;
 };
 

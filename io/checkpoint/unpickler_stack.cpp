@@ -15,7 +15,7 @@ constexpr std::size_t kMaxIntegerBytes = 256;  // beyond 64 bits integers are ke
 }  // namespace
 
 void Unpickler::push(std::uint32_t cell) {
-  RESEDA_REQUIRE(stack_.size() < kMaxPickleValues, Errc::kCheckpoint, context_.here(), ": more than ", kMaxPickleValues,
+  RESEDA_REQUIRE(stack_.size() < kMaxPickleSlots, Errc::kCheckpoint, context_.here(), ": more than ", kMaxPickleSlots,
                  " values on the stack");
   stack_.push_back(cell);
 }
@@ -80,25 +80,25 @@ void Unpickler::push_text(std::string_view text) {
 }
 
 void Unpickler::store(std::uint64_t slot) {
+  constexpr std::size_t kMaxGap = 1024, kMaxFarSlots = 1 << 16;
   const std::uint32_t cell = top();
-  if (slot < memo_.size()) {
+  if (slot < 2 * memo_.size() + kMaxGap) {
+    RESEDA_REQUIRE(slot < kMaxPickleSlots, Errc::kCheckpoint, context_.here(), ": more than ", kMaxPickleSlots,
+                   " memo entries");
+    if (slot >= memo_.size()) memo_.resize(static_cast<std::size_t>(slot) + 1, kUnset);
+    filled_ += memo_[slot] == kUnset ? 1 : 0;
     memo_[slot] = cell;
     return;
   }
-  RESEDA_REQUIRE(memo_.size() + sparse_memo_.size() < kMaxPickleValues, Errc::kCheckpoint, context_.here(),
-                 ": more than ", kMaxPickleValues, " memo entries");
-  if (slot == memo_.size() && sparse_memo_.empty()) {
-    memo_.push_back(cell);
-  } else {
-    sparse_memo_[slot] = cell;
-  }
+  RESEDA_REQUIRE(far_memo_.size() < kMaxFarSlots, Errc::kCheckpoint, context_.here(), ": more than ", kMaxFarSlots,
+                 " scattered memo entries");
+  filled_ += far_memo_.insert_or_assign(slot, cell).second ? 1 : 0;
 }
 
 void Unpickler::fetch(std::uint64_t slot) {
-  if (slot < memo_.size()) return push(memo_[slot]);
-  const auto found = sparse_memo_.find(slot);
-  RESEDA_REQUIRE(found != sparse_memo_.end(), Errc::kCheckpoint, context_.here(), ": memo slot ", slot,
-                 " is not filled");
+  if (slot < memo_.size() && memo_[slot] != kUnset) return push(memo_[slot]);
+  const auto found = far_memo_.find(slot);
+  RESEDA_REQUIRE(found != far_memo_.end(), Errc::kCheckpoint, context_.here(), ": memo slot ", slot, " is not filled");
   push(found->second);
 }
 
@@ -114,6 +114,8 @@ void Unpickler::push_global(std::string_view module, std::string_view name) {
                    ", which is not plain data: refused, nothing was run (see --opaque)");
     refused_.insert(full);
   }
+  RESEDA_REQUIRE(globals_.size() <= kMaxPickleGlobals, Errc::kCheckpoint, context_.here(), ": more than ",
+                 kMaxPickleGlobals, " different names");
   const auto [known, fresh] = named_.try_emplace(std::string(module) + "\n" + std::string(name), 0);
   if (fresh) {
     const std::uint64_t bits = static_cast<std::uint64_t>(global.role) |

@@ -139,12 +139,20 @@ std::optional<Value> Value::find(std::string_view key) const {
 
 namespace {
 
+std::string integer_text(const Value& value) {
+  try {
+    return std::to_string(value.integer());
+  } catch (const Error&) {  // beyond 64 bits
+    return value.text();
+  }
+}
+
 std::string key_text(const Value& key) {
   switch (key.kind()) {
     case ValueKind::kText:
       return key.text();
     case ValueKind::kInteger:
-      return "<int " + std::to_string(key.integer()) + ">";
+      return "<int " + integer_text(key) + ">";
     case ValueKind::kBool:
       return key.boolean() ? "<bool True>" : "<bool False>";
     case ValueKind::kNone:
@@ -162,22 +170,32 @@ std::string key_text(const Value& key) {
 
 using Leaves = std::vector<std::pair<std::string, Value>>;
 
-/// What lies directly below a value, with the whole path of each.
-Leaves children(const std::string& path, const Value& value) {
-  Leaves out;
-  const auto dict = [&](const Value& from, const std::string& joint) {
-    for (auto& [key, item] : from.entries()) out.emplace_back(path + joint + key_text(key), std::move(item));
+/// A value directly below another, and how its path goes on: by a key or as item `number`.
+struct Child {
+  const char* joint;  ///< "/", ".", "" before a key; nullptr: an item; others: all of it
+  std::optional<Value> key;
+  std::size_t number = 0;
+  Value value;
+};
+
+std::string path_of(const std::string& parent, const Child& child) {
+  if (child.key) return parent + child.joint + key_text(*child.key);
+  return child.joint != nullptr ? parent + child.joint : parent + "[" + std::to_string(child.number) + "]";
+}
+
+std::vector<Child> children(const Value& value, bool top) {
+  std::vector<Child> out;
+  const auto dict = [&](const Value& from, const char* joint) {
+    for (auto& [key, item] : from.entries()) out.push_back({joint, std::move(key), 0, std::move(item)});
   };
   switch (value.kind()) {
     case ValueKind::kList:
     case ValueKind::kTuple:
-    case ValueKind::kSet: {
-      std::size_t i = 0;
-      for (Value& item : value.items()) out.emplace_back(path + "[" + std::to_string(i++) + "]", std::move(item));
+    case ValueKind::kSet:
+      for (Value& item : value.items()) out.push_back({nullptr, std::nullopt, out.size(), std::move(item)});
       break;
-    }
     case ValueKind::kDict:
-      dict(value, path.empty() ? "" : "/");
+      dict(value, top ? "" : "/");
       break;
     case ValueKind::kOpaque: {
       const auto parts = value.items();
@@ -185,7 +203,7 @@ Leaves children(const std::string& path, const Value& value) {
         if (i > 0 && parts[i].kind() == ValueKind::kDict) {
           dict(parts[i], ".");
         } else if (i > 0 || !parts[i].items().empty()) {
-          out.emplace_back(path + (i == 0 ? ".<arguments>" : ".<state>"), parts[i]);
+          out.push_back({i == 0 ? ".<arguments>" : ".<state>", std::nullopt, 0, parts[i]});
         }
       }
       break;
@@ -207,8 +225,8 @@ class Walk {
         open_.erase(step.index);
         path_.pop_back();
       } else {
-        auto [path, value] = std::move(step.below[step.next++]);
-        enter(std::move(path), value);
+        const Child& child = step.below[step.next++];
+        enter(path_of(step.path, child), child.value);
       }
     }
     return std::move(leaves_);
@@ -216,22 +234,24 @@ class Walk {
 
  private:
   struct Step {
+    std::string path;
     std::uint32_t index;
-    Leaves below;
+    std::vector<Child> below;
     std::size_t next = 0;
   };
 
-  void enter(std::string path, const Value& value) {
-    const bool again = open_.find(value.index()) != open_.end();
-    Leaves below = again ? Leaves() : children(path, value);
-    for (const auto& child : below) bytes_ += child.first.size();
+  // The value by copy: entering may move the step that holds it.
+  void enter(std::string path, const Value value) {
+    bytes_ += path.size();
     RESEDA_REQUIRE(path_.size() <= 2 * kMaxPickleDepth && bytes_ <= kMaxPathBytes && leaves_.size() < kMaxLeaves,
                    Errc::kCheckpoint, "checkpoint: too large to list: more than ", kMaxLeaves, " values, or names of ",
                    kMaxPathBytes, " bytes, or nested too deep");
-    if (below.empty() || value.kind() == ValueKind::kOpaque) leaves_.emplace_back(std::move(path), value);
+    const bool again = open_.find(value.index()) != open_.end();
+    std::vector<Child> below = again ? std::vector<Child>() : children(value, path_.empty());
+    if (below.empty() || value.kind() == ValueKind::kOpaque) leaves_.emplace_back(path, value);
     if (below.empty()) return;
     open_.insert(value.index());
-    path_.push_back({value.index(), std::move(below)});
+    path_.push_back({std::move(path), value.index(), std::move(below)});
   }
 
   std::vector<Step> path_;

@@ -87,21 +87,20 @@ at::Tensor ValueArena::make(const TensorRef& tensor) const {
     return at::empty(tensor.sizes, options);
   loaded_.resize(storages.size());
   const Loaded& loaded = load(storages[tensor.view.storage], loaded_[tensor.view.storage]);
-  std::byte* data = loaded.data + tensor.view.begin;
   const std::size_t size = c10::elementSize(tensor.dtype);
+  std::byte* first = loaded.data + tensor.view.begin + static_cast<std::uint64_t>(tensor.offset) * size;
+  std::int64_t extent = 1;  // elements from the first to the last
+  for (std::size_t i = 0; i < tensor.sizes.size(); ++i) extent += (tensor.sizes[i] - 1) * tensor.strides[i];
   if (tensor.dtype == at::kBool) {
     const auto valid = [](std::byte value) { return std::to_integer<int>(value) <= 1; };
-    RESEDA_REQUIRE(std::all_of(data, data + tensor.view.bytes, valid), Errc::kCheckpoint, file,
+    RESEDA_REQUIRE(std::all_of(first, first + extent, valid), Errc::kCheckpoint, file,
                    ": a bool tensor holds bytes other than 0 and 1");
   }
   at::Tensor out;
-  std::byte* first = data + static_cast<std::uint64_t>(tensor.offset) * size;
   if (reinterpret_cast<std::uintptr_t>(first) % size == 0) {
     out = at::from_blob(
         first, tensor.sizes, tensor.strides, [owner = loaded.owner](void*) {}, options);
   } else {  // only a stretch of an untyped storage can start anywhere
-    std::int64_t extent = 1;
-    for (std::size_t i = 0; i < tensor.sizes.size(); ++i) extent += (tensor.sizes[i] - 1) * tensor.strides[i];
     at::Tensor copy = at::empty({extent}, options);
     std::memcpy(copy.data_ptr(), first, static_cast<std::size_t>(extent) * size);
     out = copy.as_strided(tensor.sizes, tensor.strides);

@@ -2,10 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace reseda::io {
@@ -40,7 +40,7 @@ class ZipArchive {
 
  private:
   std::vector<ZipEntry> entries_;
-  std::unordered_map<std::string_view, std::size_t> index_;
+  std::map<std::string_view, std::size_t> index_;
 };
 
 /// Writes the content of a deflated entry into `out` (entry.size bytes) and checks its length and checksum.

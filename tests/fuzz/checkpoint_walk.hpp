@@ -6,21 +6,22 @@
 #include <cstring>
 #include <memory>
 #include <span>
-#include <utility>
-#include <vector>
 
 #include "io/checkpoint/checkpoint.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::fuzz {
 
-/// A buffer of exactly this size, so that a sanitizer sees a read beyond it.
-inline std::pair<std::shared_ptr<std::byte[]>, std::span<std::byte>> exact_copy(std::span<const std::uint8_t> bytes) {
-  std::shared_ptr<std::byte[]> copy(new std::byte[bytes.size()]);
-  if (!bytes.empty()) std::memcpy(copy.get(), bytes.data(), bytes.size());
-  const std::span<std::byte> span{copy.get(), bytes.size()};
-  return {std::move(copy), span};
-}
+/// A buffer of exactly the size of the bytes, so that a sanitizer sees a read beyond it.
+struct ExactCopy {
+  explicit ExactCopy(std::span<const std::uint8_t> bytes) : owner(new std::byte[bytes.size()]), size(bytes.size()) {
+    if (size != 0) std::memcpy(owner.get(), bytes.data(), size);
+  }
+  std::span<std::byte> span() const { return {owner.get(), size}; }
+
+  std::shared_ptr<std::byte[]> owner;
+  std::size_t size;
+};
 
 /// Runs a reader, which may refuse the bytes but nothing else.
 template <class Function>

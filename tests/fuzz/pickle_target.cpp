@@ -7,7 +7,7 @@ namespace reseda::fuzz {
 
 /// One pickle on its own: storages are named but have no bytes, so tensors are checked and not made.
 void pickle(std::span<const std::uint8_t> bytes) {
-  const auto [owner, span] = exact_copy(bytes);
+  const ExactCopy copy(bytes);
   for (const bool opaque : {false, true}) {
     const auto arena = std::make_shared<io::ValueArena>("fuzz");
     io::StorageTable table;
@@ -16,8 +16,8 @@ void pickle(std::span<const std::uint8_t> bytes) {
     });
     may_refuse([&] {
       std::size_t consumed = 0;
-      const std::uint32_t root = unpickler.read(span, "fuzz", consumed);
-      if (consumed == 0 || consumed > span.size()) std::abort();
+      const std::uint32_t root = unpickler.read(copy.span(), "fuzz", consumed);
+      if (consumed == 0 || consumed > copy.size) std::abort();
       for (const auto& [path, value] : io::flatten(io::Value(arena, root)))
         if (value.kind() == io::ValueKind::kOpaque) value.text();
     });

@@ -5,9 +5,9 @@
 namespace reseda::fuzz {
 
 void torch_legacy(std::span<const std::uint8_t> bytes) {
-  const auto [owner, span] = exact_copy(bytes);
+  const ExactCopy copy(bytes);
   for (const bool opaque : {false, true})
-    may_refuse([&] { walk(io::read_torch_legacy(owner, span, "fuzz", {.opaque = opaque}).root); });
+    may_refuse([&] { walk(io::read_torch_legacy(copy.owner, copy.span(), "fuzz", {.opaque = opaque}).root); });
 }
 
 }  // namespace reseda::fuzz

@@ -9,9 +9,9 @@ namespace reseda::fuzz {
 
 void zip(std::span<const std::uint8_t> bytes) {
   constexpr std::uint64_t kMaxBytes = 1 << 20;
-  const auto [owner, span] = exact_copy(bytes);
+  const ExactCopy copy(bytes);
   may_refuse([&] {
-    const io::ZipArchive archive(span, "fuzz");
+    const io::ZipArchive archive(copy.span(), "fuzz");
     for (const io::ZipEntry& entry : archive.entries()) {
       if (entry.size > kMaxBytes) continue;
       std::vector<std::byte> content(static_cast<std::size_t>(entry.size));
@@ -20,7 +20,7 @@ void zip(std::span<const std::uint8_t> bytes) {
     }
   });
   for (const bool opaque : {false, true})
-    may_refuse([&] { walk(io::read_torch_zip(owner, span, "fuzz", {.opaque = opaque}).root); });
+    may_refuse([&] { walk(io::read_torch_zip(copy.owner, copy.span(), "fuzz", {.opaque = opaque}).root); });
 }
 
 }  // namespace reseda::fuzz

@@ -59,13 +59,17 @@ struct TorchZip {
   std::string byteorder = "little";
   std::size_t align = 64;
   bool deflate = false;
+  std::string damaged = {};  ///< key of a storage with a wrong checksum
 
   std::string bytes() const {
     ZipBuilder zip;
     zip.add({.name = "archive/data.pkl", .content = pickle, .deflate = deflate});
     if (!byteorder.empty()) zip.add("archive/byteorder", byteorder);
-    for (const auto& [key, content] : storages)
-      zip.add({.name = "archive/data/" + key, .content = content, .deflate = deflate, .align = align});
+    for (const auto& [key, content] : storages) {
+      ZipBuilder::Item item{.name = "archive/data/" + key, .content = content, .deflate = deflate, .align = align};
+      if (key == damaged) item.crc = 12345;
+      zip.add(item);
+    }
     zip.add("archive/version", "3\n");
     return zip.bytes();
   }

@@ -135,6 +135,20 @@ TEST(TorchZip, ReadsDeflatedFiles) {
   EXPECT_TRUE(at::equal(tensor_of(file), at::arange(6, at::kFloat)));
 }
 
+TEST(TorchZip, ReadsNoStorageBeforeItsTensorIsAskedFor) {
+  const std::string a = Pickle().tensor("FloatStorage", "0", 6, 0, {6}, {1}).end();
+  const std::string b = Pickle().tensor("FloatStorage", "1", 6, 0, {6}, {1}).end();
+  const TorchZip file = {.pickle = a.substr(0, a.size() - 1) + b.substr(2, b.size() - 3) + "\x86.",
+                         .storages = {{"0", kSix}, {"1", kSix}},
+                         .deflate = true,
+                         .damaged = "0"};
+  const auto items = read_zip(file).root.items();
+  EXPECT_TRUE(at::equal(items[1].tensor(), at::arange(6, at::kFloat)));
+  for (int again = 0; again < 2; ++again)
+    expect_error(Errc::kCheckpoint, "a.pt: zip entry 'archive/data/0': checksum does not match",
+                 [&] { items[0].tensor(); });
+}
+
 TEST(TorchZip, ReadsUntypedStoragesWithTheirDtype) {
   const auto untyped = [](const std::string& dtype, std::int64_t offset, const std::vector<std::int64_t>& sizes) {
     Pickle pickle;
