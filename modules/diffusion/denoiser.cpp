@@ -99,7 +99,7 @@ Estimates from_residual_and_noise(const at::Tensor& prediction, const at::Tensor
                  "target 'residual_and_noise' needs twice the channels of the state, got ", prediction.sizes());
   const std::vector<at::Tensor> parts = prediction.chunk(2, 1);
   const Coef inverse = reciprocal(m.a + m.b, Target::kResidualAndNoise, "a + b");
-  return {inverse * (x - m.b * parts[0] - m.c * parts[1]), parts[1]};
+  return {inverse * (x - m.b * parts[0] - m.c * parts[1]), parts[1], parts[0]};
 }
 
 struct EdmScales {

@@ -77,6 +77,16 @@ std::vector<at::Tensor> RddmLoss::operator()(const at::Tensor& predictions, cons
   return losses;
 }
 
+at::Tensor RddmLoss::clean(const at::Tensor& predictions, const RddmBatch& batch) const {
+  const std::int64_t channels = batch.x0.size(1);
+  const at::Tensor second =
+      diffusion::rddm_outputs(objective_) == 2 ? predictions.narrow(1, channels, channels) : at::Tensor();
+  return diffusion::rddm_parts(objective_, diffusion::RddmUse::kBoth,
+                               diffusion::rddm_coefficients(schedule_, batch.index, batch.x0.dim()),
+                               predictions.narrow(1, 0, channels), second, batch.x_t, batch.y, {})
+      .x0;
+}
+
 std::vector<at::Tensor> RddmLoss::automatic(const at::Tensor& output, const RddmBatch& batch,
                                             const at::Tensor& residual, const at::Tensor& share) const {
   RESEDA_REQUIRE(share.defined() && share.numel() == 1, Errc::kInternal, "auto_res_noise needs its share");

@@ -51,6 +51,9 @@ class RddmLoss {
   /// @throws Error{kInternal} when the channels do not fit
   std::vector<at::Tensor> operator()(const at::Tensor& predictions, const RddmBatch& batch,
                                      const at::Tensor& share = {}) const;
+  /// The estimate of x0 in predictions, clipped to +-1, which a self-conditioned network is shown on its second pass:
+  /// in official training half of the steps have a first pass, without gradient. Not of auto_res_noise.
+  at::Tensor clean(const at::Tensor& predictions, const RddmBatch& batch) const;
 
  private:
   at::Tensor error(const at::Tensor& prediction, const at::Tensor& target) const;

@@ -110,6 +110,8 @@ E1 e1_of(const nlohmann::json& run) {
   out.process = {{"name", "rddm"}, {"schedule", "ddim"}, {"start", "noise"}};
   out.process["steps"] = scheduler.value("num_train_timesteps", 1000);
   out.process["betas"] = scheduler.value("beta_schedule", "linear");
+  out.process["beta_first"] = scheduler.value("beta_start", 1e-4);
+  out.process["beta_last"] = scheduler.value("beta_end", 0.02);
   out.sampler = {{"name", "rddm_from_ddim"}, {"steps", run.at("steps")}};
   out.sampler["eta"] = run.value("eta", 0.0);
   out.sampler["form"] = run.at("to_RDDM").get<bool>() ? "residual" : "ddim";

@@ -16,7 +16,7 @@ using Step = std::function<void(at::Tensor& values, const at::Tensor& gradient, 
 
 Step optimiser(const std::string& name, const nlohmann::json& args, const at::Tensor& values, bool amsgrad) {
   train::AdamConfig config;
-  config.weight_decay = args.value("weight_decay", 0.0);
+  if (name == "AdamW") config.weight_decay = args.value("weight_decay", 0.0);
   config.amsgrad = amsgrad;
   config.eps = args.value("eps", config.eps);
   if (args.contains("betas")) {
@@ -74,14 +74,16 @@ void run_trajectory(GoldenCase& golden, const nlohmann::json& run) {
       resfusion ? annealed(run, steps) : std::vector<double>(static_cast<std::size_t>(steps), args.at("lr"));
   const double limit = run.value(resfusion ? "gradient_clip" : "clip", 0.0);
   at::Tensor values = toy.joined().clone();
-  // Adam's own decay is coupled in official code; here it is not, which is the same for a decay of 0.
-  RESEDA_INVARIANT(args.value("weight_decay", 0.0) == 0.0);
-  const Step step = optimiser(run.at(resfusion ? "optimizer_type" : "opt").get<std::string>(), args, values, resfusion);
+  const std::string name = run.at(resfusion ? "optimizer_type" : "opt").get<std::string>();
+  // But for AdamW the official decay is part of the gradient.
+  const double decay = name == "AdamW" ? 0.0 : args.value("weight_decay", 0.0);
+  const Step step = optimiser(name, args, values, resfusion);
   std::vector<at::Tensor> states;
   std::vector<double> norms;
   for (std::int64_t i = 0; i < steps; ++i) {
     at::Tensor gradient = Toy{grad_a[i], grad_b[i]}.joined();
     if (limit > 0) norms.push_back(train::clip_norm(gradient, limit));
+    if (decay > 0) gradient.add_(values, decay);
     step(values, gradient, rates[static_cast<std::size_t>(i)]);
     states.push_back(values.clone());
   }

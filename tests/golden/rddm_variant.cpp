@@ -31,6 +31,8 @@ diffusion::RddmScheduleConfig rddm_coefficients_of(const nlohmann::json& setting
   config.steps = settings.contains("T") ? settings["T"].get<std::int64_t>() : settings.value("timesteps", 1000);
   config.sum_scale = scale_of(settings);
   config.betas = settings.value("ddim_schedule", "linear");
+  config.beta_first = settings.value("beta_start", config.beta_first);
+  config.beta_last = settings.value("beta_end", config.beta_last);
   if (settings.value("init", false)) {
     config.steps = 1000;
     if (config.schedule == "power") {

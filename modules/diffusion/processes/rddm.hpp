@@ -22,7 +22,7 @@ struct RddmConfig {
     v("time", time,
       "what the network is told of the time: index, the coefficient of residual or noise times steps, or both of them");
     v("start", start, "sampling starts from the measurement and noise, or from noise alone (generation)");
-    v("times", times, "table: samplers call the network at the trained times alone; any: between them too");
+    v("times", times, "table: time grids of samplers keep to the trained times; any: they may lie between");
     v("first_index", first_index, "time index at which sampling starts; -1 is the last of the table");
     v("last_index", last_index, "time index at which sampling stops; -1 is the clean end");
   }

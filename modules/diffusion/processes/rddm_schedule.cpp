@@ -13,7 +13,6 @@ namespace {
 
 constexpr double kLastRest = 1e-6;  // what the official code puts for 1 - abar where that may be 0
 constexpr double kLeastVariance = 1e-20;
-constexpr double kBetaFirst = 1e-4, kBetaLast = 0.02;
 
 /// Equally spaced float64 values as NumPy has them: the first plus whole multiples of the step.
 at::Tensor even(double first, double last, std::int64_t count) {
@@ -46,10 +45,11 @@ at::Tensor power_weights(const std::string& name, std::int64_t steps, double rat
   return (name == "decreased" ? power.flip(0) : power) / sum;
 }
 
-at::Tensor ddim_betas(const std::string& name, std::int64_t steps) {
-  if (name == "linear") return at::linspace(kBetaFirst, kBetaLast, steps, at::kFloat);
-  if (name == "scaled_linear")
-    return at::linspace(std::sqrt(kBetaFirst), std::sqrt(kBetaLast), steps, at::kFloat).square();
+at::Tensor ddim_betas(const RddmScheduleConfig& config) {
+  const std::int64_t steps = config.steps;
+  if (config.betas == "linear") return at::linspace(config.beta_first, config.beta_last, steps, at::kFloat);
+  if (config.betas == "scaled_linear")
+    return at::linspace(std::sqrt(config.beta_first), std::sqrt(config.beta_last), steps, at::kFloat).square();
   const auto product = [steps](std::int64_t i) {
     const double u = static_cast<double>(i) / static_cast<double>(steps);
     return std::pow(std::cos((u + 0.008) / 1.008 * std::numbers::pi / 2), 2.0);
@@ -73,7 +73,7 @@ at::Tensor differences(const at::Tensor& sums) {
 }
 
 Sums ddim_sums(const RddmScheduleConfig& config) {
-  const at::Tensor product = (1 - ddim_betas(config.betas, config.steps)).cumprod(0);
+  const at::Tensor product = (1 - ddim_betas(config)).cumprod(0);
   const at::Tensor abar = 1 - product.sqrt(), bbar2 = 1 - product;
   return {differences(abar), differences(bbar2), abar, bbar2};
 }
@@ -106,6 +106,9 @@ void RddmScheduleConfig::validate() const {
                      (residual == "decreased" && noise == "increased" && residual_power == 1 && noise_power == 1),
                  Errc::kUsage, "process.residual, noise and their powers belong to the schedule power, got '", schedule,
                  "'");
+  RESEDA_REQUIRE(beta_first > 0 && beta_last >= beta_first && beta_last < 1, Errc::kUsage,
+                 "process.beta_first and beta_last must satisfy 0 < beta_first <= beta_last < 1, got ", beta_first,
+                 " and ", beta_last);
   RESEDA_REQUIRE(schedule == "ddim" || betas == "linear", Errc::kUsage,
                  "process.betas belongs to the schedule ddim, got '", schedule, "'");
 }

@@ -22,6 +22,8 @@ struct RddmScheduleConfig {
   double residual_power = 1.0;
   double noise_power = 1.0;
   std::string betas = "linear";
+  double beta_first = 1e-4;
+  double beta_last = 0.02;
   template <class V>
   void fields(V& v) {
     v("schedule", schedule, "family of the coefficients: ramp, power or ddim");
@@ -32,6 +34,8 @@ struct RddmScheduleConfig {
     v("residual_power", residual_power, "power: exponent of the residual's weights");
     v("noise_power", noise_power, "power: exponent of the noise's weights");
     v("betas", betas, "ddim: linear, scaled_linear or squaredcos_cap_v2");
+    v("beta_first", beta_first, "ddim: beta of the first step, but for squaredcos_cap_v2");
+    v("beta_last", beta_last, "ddim: beta of the last step, but for squaredcos_cap_v2");
   }
   /// @throws Error{kUsage}
   void validate() const;

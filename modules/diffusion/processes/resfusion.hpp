@@ -15,7 +15,7 @@ struct ResfusionConfig {
   template <class V>
   void fields(V& v) {
     coefficients.fields(v);
-    v("times", times, "table: samplers call the network at the trained times alone; any: between them too");
+    v("times", times, "table: time grids of samplers keep to the trained times; any: they may lie between");
     v("last_index", last_index, "time index at which sampling stops; -1 is the clean end");
   }
   /// @throws Error{kUsage}

@@ -177,6 +177,42 @@ FunctionDenoiser knowing(const at::Tensor& x0, const at::Tensor& eps, std::vecto
   });
 }
 
+TEST(RddmSamplers, UseTheNetworksOwnResidual) {
+  // x0 = x - abar R - bbar eps of two predictions that do not agree; the step takes R, not y - x0.
+  const Rddm process = process_of("ramp", 4);
+  const NetworkDenoiser denoiser(
+      [](const at::Tensor& x, const at::Tensor&, const at::Tensor&) {
+        return at::cat({at::full_like(x, 0.25), at::full_like(x, 0.5)}, 1);
+      },
+      Target::kResidualAndNoise, process);
+  std::vector<double> states;
+  RecordedNoise noise({at::full({1, 1, 1, 1}, 2.0F)});
+  run_sampler(component("rddm_ddim", {{"steps", "4"}}), at::full({1, 1, 1, 1}, 3.0, at::kDouble), process, denoiser,
+              noise, [&](std::int64_t, const at::Tensor& state) { states.push_back(state.item<double>()); });
+  const Marginal from = process.at(1), to = process.at(0.75);
+  const double step = (to.b.scalar() - from.b.scalar()) * 0.25 + (to.c.scalar() - from.c.scalar()) * 0.5;
+  EXPECT_NEAR(states[0], 5 + step, 1e-12);
+}
+
+TEST(RddmSamplers, StartLowerInTheTable) {
+  RddmConfig config;
+  config.coefficients.steps = 10;
+  config.first_index = 4;
+  const Rddm process(config);
+  std::vector<std::int64_t> indices;
+  const FunctionDenoiser denoiser([&](const at::Tensor& x, double t, const Condition&) {
+    indices.push_back(std::llround(process.network_time(t)));
+    return Estimates{at::zeros_like(x), at::zeros_like(x)};
+  });
+  ZeroNoise noise;
+  run_sampler(component("rddm_ddim", {{"steps", "3"}}), at::zeros({1, 1, 1, 1}), process, denoiser, noise);
+  EXPECT_EQ(indices, (std::vector<std::int64_t>{4, 2, 0}));
+  EXPECT_EQ(error_of([&] {
+              run_sampler(component("rddm_ddim", {{"steps", "6"}}), at::zeros({1, 1, 1, 1}), process, denoiser, noise);
+            }).second,
+            "sampler.steps of rddm_ddim must be at most the process's 5 steps, got 6");
+}
+
 TEST(RddmTwoPass, TakesOnePartAwayInEachPass) {
   const Rddm process = process_of("ramp", 4);
   const at::Tensor x0 = draw("x0"), y = draw("y"), eps = draw("eps").to(at::kFloat).to(at::kDouble);

@@ -94,6 +94,20 @@ TEST_F(RddmLossTest, AutomaticChoiceBlendsBothReadings) {
   EXPECT_NE(share.grad().item<double>(), 0);
 }
 
+TEST_F(RddmLossTest, FindsTheImageThatASelfConditionedNetworkIsShown) {
+  for (const char* objective : {"pred_res_noise", "pred_x0_noise", "pred_noise"}) {
+    const RddmLoss loss({.objective = objective}, schedule_);
+    const RddmBatch b =
+        loss.degrade(0.3 * x0_.clamp(-1, 1), 0.3 * y_.clamp(-1, 1), eps_, at::tensor({3, 7}, at::kLong));
+    const at::Tensor R = b.y - b.x0;
+    const std::string name = objective;
+    const at::Tensor predictions = name == "pred_noise"      ? eps_
+                                   : name == "pred_x0_noise" ? at::cat({b.x0, eps_}, 1)
+                                                             : at::cat({R, eps_}, 1);
+    EXPECT_LT((loss.clean(predictions, b) - b.x0).abs().max().item<double>(), 1e-5) << objective;
+  }
+}
+
 TEST_F(RddmLossTest, RefusesWhatDoesNotFit) {
   const RddmLoss loss({}, schedule_);
   EXPECT_EQ(message_of([&] { loss(x0_, batch(loss)); }),
