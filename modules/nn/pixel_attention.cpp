@@ -28,17 +28,19 @@ at::Tensor LinearAttention::forward(const at::Tensor& x, const Probe& probe) con
   const at::Tensor weight = to_qkv_->weight.flatten(1);
   if (probe) probe("to_qkv", from_tokens(at::linear(tokens, weight), x.size(2), x.size(3)));
 
-  // The values are linear in the tokens: their mean under the keys is the projection of the tokens' mean, so they are
-  // never made. Keys stand pixels last, along which they are normalised, and are gone before the queries come.
-  at::Tensor means;
+  // Keys and values stand pixels last, along which the keys are normalised, and are gone before the queries come: at
+  // full resolution they are the largest tensors of a network.
+  at::Tensor context;
   {
-    const at::Tensor key_weight = weight.narrow(0, inner, inner).expand({batch, inner, channels});
-    const at::Tensor keys = at::bmm(key_weight, tokens.transpose(1, 2)).softmax(-1);
-    means = at::bmm(keys, tokens).view({batch, count, width, channels});
+    const at::Tensor pixels_last = tokens.transpose(1, 2);
+    const auto projected = [&](std::int64_t part) {
+      return at::bmm(weight.narrow(0, part * inner, inner).expand({batch, inner, channels}), pixels_last);
+    };
+    const at::Tensor keys = projected(1).softmax(-1).view({batch * count, width, pixels});
+    const at::Tensor values = projected(2).view({batch * count, width, pixels});
+    const double scale = 1 / (std::sqrt(static_cast<double>(width)) * static_cast<double>(pixels));
+    context = at::bmm(keys, values.transpose(1, 2)).view({batch, count, width, width}) * scale;
   }
-  const double scale = 1 / (std::sqrt(static_cast<double>(width)) * static_cast<double>(pixels));
-  const at::Tensor value_weight = weight.narrow(0, 2 * inner, inner).view({count, width, channels}).transpose(1, 2);
-  const at::Tensor context = at::matmul(means, value_weight) * scale;  // [B,heads,d,e]
   // Context and output projection are one matrix per item, [B,inner,C].
   const at::Tensor out_weight = to_out_->weight.flatten(1).t().view({count, width, channels});
   const at::Tensor mixing = at::matmul(context, out_weight).flatten(1, 2);
