@@ -14,7 +14,7 @@
 namespace reseda::golden {
 namespace {
 
-constexpr double kNormRounding = 1e-5;
+constexpr double kNormRounding = 3e-6;
 
 at::Tensor mapped(const at::Tensor& image) { return image * 2 - 1; }
 
@@ -35,7 +35,7 @@ void check_gradients(GoldenCase& golden, const std::string& out, const nets::Net
   }
   for (const at::Tensor& other : others) squares += std::pow(other.grad().norm().item<double>(), 2.0);
   if (!golden.has(out + "grad_norm")) return;
-  // Rounding moves each gradient by up to 1e-5 of its size (official float32 against float64), and their norm as much,
+  // Rounding moves official gradients by 1e-5 of their size (float32 against float64) and their norm by some of that,
   // whatever the one recorded pair of norms says.
   const double stated = golden.tolerance(out + "grad_norm").atol, norm = std::sqrt(squares);
   golden.check(out + "grad_norm", at::scalar_tensor(norm), {.atol = std::max(stated, kNormRounding * norm)});
