@@ -118,23 +118,24 @@ void run_residual_blocks(GoldenCase& golden) {
   check_attentions(golden, x, dim, {.count = number("heads"), .width = number("dim_head")});
 }
 
-/// Single building blocks of Resfusion's U-Net for generation.
+/// Single building blocks of Resfusion's U-Net for generation; those that are recorded.
 void run_ddim_blocks(GoldenCase& golden) {
   const auto number = [&](const char* key) { return golden.config().at(key).get<std::int64_t>(); };
   const std::int64_t in = number("in_channels"), out = number("out_channels"), width = number("temb_channels");
-  const at::Tensor x = golden.input("x"), y = golden.input("y"), z = golden.input("z");
-  const at::Tensor silu_temb = at::silu(golden.input("temb"));
-  const auto res = loaded<nn::DdpmBlock>(golden, "res", in, out, width);
-  check_block(golden, "res", x, [&](const at::Tensor& map, const nn::Probe& probe) {
-    return res->forward(map, first(silu_temb, map), probe);
-  });
-  const auto same = loaded<nn::DdpmBlock>(golden, "res_same", out, out, width);
-  check_block(golden, "res_same", y, [&](const at::Tensor& map, const nn::Probe& probe) {
-    return same->forward(map, first(silu_temb, map), probe);
-  });
+  const auto check_residual = [&](const std::string& name, const std::string& input, std::int64_t from) {
+    if (!golden.has("out." + name)) return;
+    const at::Tensor silu_temb = at::silu(golden.input("temb"));
+    const auto block = loaded<nn::DdpmBlock>(golden, name, from, out, width);
+    check_block(golden, name, golden.input(input), [&](const at::Tensor& map, const nn::Probe& probe) {
+      return block->forward(map, first(silu_temb, map), probe);
+    });
+  };
+  check_residual("res", "x", in);
+  check_residual("res_same", "y", out);
   const auto attn = loaded<nn::DdpmAttention>(golden, "attn", out);
-  check_block(golden, "attn", y,
+  check_block(golden, "attn", golden.input("y"),
               [&](const at::Tensor& map, const nn::Probe& probe) { return attn->forward(map, probe); });
+  const at::Tensor z = golden.input("z");
   const auto down = loaded<nn::DdpmDownsample>(golden, "down", z.size(1));
   check_block(golden, "down", z, [&](const at::Tensor& map, const nn::Probe&) { return down->forward(map); });
   const auto up = loaded<nn::DdpmUpsample>(golden, "up", z.size(1));
