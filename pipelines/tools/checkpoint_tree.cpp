@@ -111,7 +111,7 @@ const char* kind_name(ValueKind kind) {
   return "value";
 }
 
-CheckpointTree::CheckpointTree(const io::Checkpoint& checkpoint) {
+CheckpointTree::CheckpointTree(const io::Checkpoint& checkpoint, std::string file) : file_(std::move(file)) {
   TreeNode root;
   root.value = checkpoint.root;
   root.kind = checkpoint.root.kind();
@@ -136,7 +136,7 @@ void CheckpointTree::grow() {
       too_deep_ += children.size();
       continue;
     }
-    RESEDA_REQUIRE(nodes_.size() + children.size() <= kMostNodes, Errc::kCheckpoint, "the checkpoint holds more than ",
+    RESEDA_REQUIRE(nodes_.size() + children.size() <= kMostNodes, Errc::kCheckpoint, file_, ": holds more than ",
                    kMostNodes, " values: refused");
     for (auto& [label, value] : children) add(i, std::move(label), std::move(value));
   }

@@ -31,7 +31,7 @@ class CheckpointTree {
  public:
   /// Time and memory stay linear in the file, also where containers hold each other or themselves. What lies deeper
   /// than 64 levels is left out and counted in `too_deep`. @throws Error{kCheckpoint} beyond a million values
-  explicit CheckpointTree(const io::Checkpoint& checkpoint);
+  CheckpointTree(const io::Checkpoint& checkpoint, std::string file);
 
   const std::vector<TreeNode>& nodes() const { return nodes_; }  ///< the root first, every parent before its children
   const TreeNode& root() const { return nodes_.front(); }
@@ -49,6 +49,7 @@ class CheckpointTree {
   void count_bytes();
   std::size_t meeting(std::size_t a, std::size_t b) const;
 
+  std::string file_;  ///< its name in messages
   std::vector<TreeNode> nodes_;
   std::size_t storages_ = 0, too_deep_ = 0;
 };

@@ -34,7 +34,7 @@ Side open_side(const app::Flags& flags, const std::string& file, const std::stri
 }
 
 Tensors every_tensor(const Side& side) {
-  const CheckpointTree tree(side.checkpoint);
+  const CheckpointTree tree(side.checkpoint, side.file);
   Tensors out;
   for (const std::size_t i : tree.below(0))
     if (tree.nodes()[i].kind == io::ValueKind::kTensor) out.tensors.add(tree.path(i), tree.nodes()[i].value.tensor());

@@ -168,7 +168,7 @@ Pairs hyper_parameters(const Inspection& inspection) {
 
 Inspection inspect_file(const std::string& file) {
   io::Checkpoint checkpoint = io::read_checkpoint(file, {.opaque = true});
-  CheckpointTree tree(checkpoint);
+  CheckpointTree tree(checkpoint, file);
   Inspection out{file, std::move(checkpoint), std::move(tree), {}, "", "", configs_by_name(file), ""};
   out.places = io::weights_places(out.checkpoint);
   try {

@@ -85,6 +85,25 @@ TEST(InspectCli, ListsTheRestOfADamagedFile) {
   }
 }
 
+TEST(InspectCli, ContainersThatRepeatAreListedOnce) {
+  // Thirty lists, each of ten times the one before: 10^30 values for one who walks them all.
+  const auto slot = [](int i) { return std::string(1, static_cast<char>(i)); };
+  std::string root = "](K\x01K\x02]eq" + slot(0);
+  for (int i = 1; i < 30; ++i) {
+    root += "0](";
+    for (int k = 0; k < 10; ++k) root += "h" + slot(i - 1);
+    root += "eq" + slot(i);
+  }
+  TemporaryFolder folder;
+  const std::string path = folder.write("laughs.pt", TorchFile().bytes(root)).string();
+  for (const char* format : {"--all", "--json"}) {
+    const Outcome got = tools({"inspect", path, format});
+    EXPECT_EQ(got.code, 0) << got.err;
+    EXPECT_LT(got.out.size(), 100'000U);
+  }
+  EXPECT_THAT(tools({"inspect", path}).out, HasSubstr("the same as [0]\n"));
+}
+
 TEST(InspectCli, KnowsPublishedFilesByName) {
   TorchFile file;
   const std::string weights = TorchFile::dict({{"dnn.w", file.tensor({1})}});

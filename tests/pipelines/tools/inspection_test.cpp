@@ -99,7 +99,7 @@ TEST(Inspection, RefusesEveryOtherFile) {
 }
 
 TEST(Inspection, BytesAreCountedOnceAtEveryLevel) {
-  const CheckpointTree tree(io::read_checkpoint(checkpoint("score_sde_checkpoint.pth")));
+  const CheckpointTree tree(io::read_checkpoint(checkpoint("score_sde_checkpoint.pth")), "x");
   const auto paths = paths_of(tree);
   const auto node = [&](const char* path) -> const TreeNode& { return tree.nodes()[paths.at(path)]; };
   EXPECT_EQ(node("model").bytes, 48U) << "module.w and module.w_tied are one storage of 40 bytes";
