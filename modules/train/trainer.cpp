@@ -86,6 +86,12 @@ bool Trainer::run(const Objective& objective, const Hooks& hooks) {
   return true;
 }
 
+void Trainer::restart_average() {
+  at::NoGradGuard no_grad;
+  average_.shadow.copy_(parameters_.values());
+  average_.updates = 0;
+}
+
 StateDict Trainer::state() const {
   StateDict out;
   const auto put = [&](const std::string& prefix, const at::Tensor& vector) {
@@ -99,6 +105,7 @@ StateDict Trainer::state() const {
   out.add("norms", at::tensor(norms_, at::kDouble));
   out.metadata["step"] = std::to_string(step_);
   out.metadata["updates"] = std::to_string(adam_.updates);
+  if (average_.updates != adam_.updates) out.metadata["average_updates"] = std::to_string(average_.updates);
   return out;
 }
 
@@ -125,6 +132,7 @@ void Trainer::restore(const StateDict& state) {
   };
   step_ = number("step");
   adam_.updates = average_.updates = number("updates");
+  if (state.metadata.count("average_updates") > 0) average_.updates = number("average_updates");
 }
 
 SwappedWeights::SwappedWeights(const std::vector<StateDict::Entry>& targets,

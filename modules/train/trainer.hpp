@@ -68,6 +68,8 @@ class Trainer {
   double learning_rate(std::int64_t step) const;
   /// The moving average under the network's parameter names.
   std::vector<StateDict::Entry> averaged() const { return parameters_.slices(average_.shadow); }
+  /// Begins the moving average anew from the present weights: a curriculum's stages should not be averaged.
+  void restart_average();
   /// Everything that resuming needs: weights, average, moments, counters, recent gradient norms.
   StateDict state() const;
   /// @throws Error{kCheckpoint} if the state is not of this network
