@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "modules/diffusion/samplers/choice.hpp"
@@ -60,6 +61,21 @@ std::vector<double> spaced(const TimeGridConfig& config, const Process& process,
   return times;
 }
 
+/// Moves times that fell on one place of the process's table to neighbouring places, each to the nearest free one
+/// below, or above where there is none left. What does not fit stays as it is.
+void spread(std::vector<double>& times, const Process& process, bool end_is_taken) {
+  const auto size = static_cast<double>(process.steps());
+  const auto place = [&](double t) { return static_cast<std::int64_t>(std::llround(t * size)); };
+  std::vector<std::int64_t> places;
+  for (const double t : times) places.push_back(place(t));
+  std::int64_t lowest = place(process.t_end()) + (end_is_taken ? 1 : 0);
+  for (std::size_t i = 1; i < places.size(); ++i) places[i] = std::min(places[i], places[i - 1] - 1);
+  for (std::size_t i = places.size(); i-- > 0; ++lowest) lowest = places[i] = std::max(places[i], lowest);
+  if (places.front() != place(times.front())) return;
+  for (std::size_t i = 1; i < places.size(); ++i)
+    if (places[i] != place(times[i])) times[i] = process.nearest_time(static_cast<double>(places[i]) / size);
+}
+
 }  // namespace
 
 void TimeGridConfig::validate() const {
@@ -78,11 +94,14 @@ std::vector<double> time_grid(const TimeGridConfig& config, const Process& proce
   const double start = process.t_start(), end = process.t_end();
   std::vector<double> times = config.times.empty() ? spaced(config, process, start, end) : listed(config, start, end);
   for (double& t : times) t = t == start || t == end ? t : process.nearest_time(t);
+  const bool meets = std::adjacent_find(times.begin(), times.end(), std::less_equal<>()) != times.end() ||
+                     (!config.ends_on_estimate() && times.back() <= end);
+  if (meets && process.steps() > 0 && config.times.empty()) spread(times, process, !config.ends_on_estimate());
   if (!config.ends_on_estimate()) times.push_back(end);
   for (std::size_t i = 1; i < times.size(); ++i)
     RESEDA_REQUIRE(times[i] < times[i - 1] && times[i] >= end, Errc::kUsage, "sampler.steps must leave the times of ",
                    "grid ", config.grid, " falling and not below ", end, ", where the process ends; ", config.calls(),
-                   " make number ", i + 1, " ", times[i], " after ", times[i - 1]);
+                   " make number ", i + 1, " ", times[i], " after ", times[i - 1], "; take fewer or another grid");
   return times;
 }
 
@@ -97,7 +116,7 @@ double time_of_noise_to_signal(const Process& process, double ratio) {
   if (noise_to_signal(process, low) >= ratio) return low;
   if (noise_to_signal(process, high) <= ratio) return high;
   // False position on ln(c / a) (Illinois), with bisection every third time and where a value is infinite.
-  const auto error = [&](double t) { return std::log(noise_to_signal(process, process.nearest_time(t)) / ratio); };
+  const auto error = [&](double t) { return std::log(noise_to_signal(process, t) / ratio); };
   double below = error(low), above = error(high);
   for (int i = 0;; ++i) {
     const double middle = low + 0.5 * (high - low);

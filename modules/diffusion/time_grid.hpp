@@ -44,7 +44,7 @@ struct TimeGridConfig {
 ///   quadratic  sqrt(t) even between the ends                 log_snr    ln r even between r0 and r1
 ///   karras     r^(1/rho) even between r0 and r1
 /// The first time is t_start whatever its ratio: where a <= 0 or c = 0 it has none. Times are moved to the nearest ones
-/// that the process has.
+/// that the process has, and apart where two meet in its table.
 /// @throws Error{kUsage} when the times do not fall strictly, or a listed time lies outside
 /// Source: Karras et al. 2022, "Elucidating the Design Space of Diffusion-Based Generative Models", Eq. (5); Lu et al.
 /// 2022, "DPM-Solver", Sec. 3; Lin et al. 2024, "Common Diffusion Noise Schedules and Sample Steps are Flawed".

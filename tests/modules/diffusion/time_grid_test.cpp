@@ -85,7 +85,24 @@ TEST(TimeGrid, TakesThoseTimesThatTheProcessHas) {
   EXPECT_EQ(code, Errc::kUsage);
   EXPECT_EQ(message,
             "sampler.steps must leave the times of grid uniform falling and not below 0, where the process ends; 30 "
-            "make number 2 1 after 1");
+            "make number 2 1 after 1; take fewer or another grid");
+}
+
+TEST(TimeGrid, MovesTimesApartThatMeetInATable) {
+  struct Table final : PlainProcess {
+    Table() : PlainProcess(exploding(1.0, 0.1)) {}
+    double nearest_time(double t) const override { return std::round(t * 10) / 10; }
+    std::int64_t steps() const override { return 10; }
+  };
+  const Table process;
+  // By ratio: 1, 0.63, 0.4, 0.25, 0.16, (0.1): 0.25 and 0.16 round to 0.3 and 0.2.
+  expect_near(times("log_snr", 5, "t_end", process), {1.0, 0.6, 0.4, 0.3, 0.2, 0.1});
+  // 1, 0.75, 0.56, 0.42, 0.32, 0.24, 0.18, 0.13: from 0.2 on there is no room below, so the ones before move up.
+  expect_near(times("log_snr", 8, "x0", process), {1.0, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1});
+  expect_near(times("log_snr", 9, "t_end", process), {1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1});
+  expect_near(times("uniform", 10, "x0", process), {1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1});
+  EXPECT_EQ(error_of([&] { times("log_snr", 10, "t_end", process); }).first, Errc::kUsage);
+  EXPECT_EQ(error_of([&] { times("uniform", 11, "x0", process); }).first, Errc::kUsage);
 }
 
 TEST(TimeGrid, FindsTheTimeOfARatio) {
@@ -131,7 +148,7 @@ TEST(TimeGrid, SaysWhatIsWrong) {
   config.grid = "trailing";
   EXPECT_EQ(error_of([&] { time_grid(config, noisy_end); }).second,
             "sampler.steps must leave the times of grid trailing falling and not below 0.5, where the process ends; 10 "
-            "make number 7 0.4 after 0.5");
+            "make number 7 0.4 after 0.5; take fewer or another grid");
   config = {};
   config.grid = "quadratic";
   const PlainProcess early(1.0, -1.0, [](double t) { return Marginal{1.0, 0.0, t + 1}; });
