@@ -40,11 +40,12 @@ class Value {
 
   ValueKind kind() const;
   bool boolean() const;
-  std::int64_t integer() const;
+  std::int64_t integer() const;     ///< @throws Error{kCheckpoint} beyond 64 bits; text() then has the digits
   double real() const;              ///< of a float or an integer
   const std::string& text() const;  ///< text, bytes, or "module.Name" of an opaque value
   const at::Tensor& tensor() const;
-  /// Items of a list, tuple or set; what an opaque value was given (arguments, then state).
+  /// Items of a list, tuple or set. Of an opaque value: the tuple of its arguments, then each state it was given;
+  /// nothing for a mere name. Tensors reached this way are opaque, too.
   std::vector<Value> items() const;
   /// Keys and values of a dict, in insertion order.
   std::vector<std::pair<Value, Value>> entries() const;
@@ -73,14 +74,14 @@ struct CheckpointOptions {
   bool opaque = false;
 };
 
-/// Reads a .pt, .pth, .ckpt, .pth.tar or .safetensors file, or a safetensors index (.json) with its shards, whatever its
-/// name says; the content decides. Nothing in the file is ever called, imported or executed. Tensors share the mapped
-/// file where their layout allows, else are copied when read.
+/// Reads a .pt, .pth, .ckpt, .pth.tar or .safetensors file, or a safetensors index (.json) with its shards, whatever
+/// its name says; the content decides. Nothing in the file is ever called, imported or executed. Tensors share the
+/// mapped file where their layout allows, else are copied when read.
 /// @throws Error{kCheckpoint} with the file's name, what is wrong and where
 Checkpoint read_checkpoint(const std::filesystem::path& path, const CheckpointOptions& options = {});
 
-/// Every leaf below a value with its path, in file order: keys joined by "/", items of lists as [i], attributes of opaque
-/// values as .name. A value met again on its own path ends there.
+/// Every leaf below a value with its path, in file order: keys joined by "/" (an integer key as <int 3>), items of
+/// lists as [i], opaque values themselves and their attributes as .name. A value met again on its own path ends there.
 /// @throws Error{kCheckpoint} beyond a million leaves
 std::vector<std::pair<std::string, Value>> flatten(const Value& value);
 

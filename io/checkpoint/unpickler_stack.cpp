@@ -111,7 +111,10 @@ void Unpickler::push_global(std::string_view module, std::string_view name) {
   globals_.insert(full);
   if (global.role == GlobalRole::kUnknown) {
     RESEDA_REQUIRE(opaque_, Errc::kCheckpoint, context_.here(), ": names ", quoted_name(full),
-                   ", which is not plain data: refused, nothing was run (see --opaque)");
+                   ", which is not plain data: refused, nothing was run",
+                   module.starts_with("torch.nn.modules")
+                       ? "; the file holds a whole pickled module, expected its state_dict()"
+                       : " (see --opaque)");
     refused_.insert(full);
   }
   RESEDA_REQUIRE(globals_.size() <= kMaxPickleGlobals, Errc::kCheckpoint, context_.here(), ": more than ",

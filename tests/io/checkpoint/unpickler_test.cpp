@@ -196,6 +196,10 @@ TEST(Unpickler, RefusesNamesOutsideTheTableAndSaysWhich) {
                  Pickle().text("torch").text("_utils._rebuild_tensor_v2").raw("\x93").end());
   expect_refused("'collections.OrderedDict.__init__'",
                  Pickle().text("collections").text("OrderedDict.__init__").raw("\x93").end());
+  expect_refused(
+      "'torch.nn.modules.linear.Linear', which is not plain data: refused, nothing was run; the file holds a "
+      "whole pickled module, expected its state_dict()",
+      Pickle().global("torch.nn.modules.linear", "Linear").end());
   for (const std::string name : {"system", "popen"}) expect_refused("nothing was run", "cposix\n" + name + "\n.");
 }
 
