@@ -80,6 +80,12 @@ struct CheckpointOptions {
 /// @throws Error{kCheckpoint} with the file's name, what is wrong and where
 Checkpoint read_checkpoint(const std::filesystem::path& path, const CheckpointOptions& options = {});
 
+/// The digits of an integer, also beyond 64 bits.
+std::string integer_text(const Value& value);
+
+/// What a path calls a key of a dict: text as it is, else "<int 3>", "<bool True>", "<None>", "<tuple>" and the like.
+std::string key_text(const Value& key);
+
 /// Every leaf below a value with its path, in file order: keys joined by "/" (an integer key as <int 3>), items of
 /// lists as [i], opaque values themselves and their attributes as .name. A value met again on its own path ends there.
 /// @throws Error{kCheckpoint} beyond a million leaves

@@ -137,8 +137,6 @@ std::optional<Value> Value::find(std::string_view key) const {
   return std::nullopt;
 }
 
-namespace {
-
 std::string integer_text(const Value& value) {
   try {
     return std::to_string(value.integer());
@@ -167,6 +165,8 @@ std::string key_text(const Value& key) {
       return "<tuple>";
   }
 }
+
+namespace {
 
 using Leaves = std::vector<std::pair<std::string, Value>>;
 

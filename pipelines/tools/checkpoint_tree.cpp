@@ -16,27 +16,6 @@ constexpr std::size_t kRepeatedItems = 16;  ///< a container of so few plain val
 
 using io::ValueKind;
 
-std::string key_label(const io::Value& key) {
-  switch (key.kind()) {
-    case ValueKind::kText:
-      return key.text();
-    case ValueKind::kInteger:
-      return "<int " + integer_text(key) + ">";
-    case ValueKind::kBool:
-      return key.boolean() ? "<bool True>" : "<bool False>";
-    case ValueKind::kNone:
-      return "<None>";
-    case ValueKind::kFloat:
-      return "<float>";
-    case ValueKind::kBytes:
-      return "<bytes>";
-    case ValueKind::kOpaque:
-      return "<" + key.text() + ">";
-    default:
-      return "<tuple>";
-  }
-}
-
 bool is_plain_and_small(const std::vector<std::pair<std::string, io::Value>>& children) {
   return children.size() <= kRepeatedItems && std::none_of(children.begin(), children.end(), [](const auto& child) {
            return is_container(child.second.kind()) || child.second.kind() == ValueKind::kTensor;
@@ -46,7 +25,7 @@ bool is_plain_and_small(const std::vector<std::pair<std::string, io::Value>>& ch
 std::vector<std::pair<std::string, io::Value>> children_of(const io::Value& value, ValueKind kind) {
   std::vector<std::pair<std::string, io::Value>> children;
   if (kind == ValueKind::kDict) {
-    for (auto& [key, child] : value.entries()) children.emplace_back(key_label(key), std::move(child));
+    for (auto& [key, child] : value.entries()) children.emplace_back(io::key_text(key), std::move(child));
     return children;
   }
   const std::vector<io::Value> items = value.items();
@@ -54,7 +33,7 @@ std::vector<std::pair<std::string, io::Value>> children_of(const io::Value& valu
     if (kind != ValueKind::kOpaque) {
       children.emplace_back("[" + std::to_string(i) + "]", items[i]);
     } else if (i > 0 && items[i].kind() == ValueKind::kDict) {
-      for (auto& [key, child] : items[i].entries()) children.emplace_back("." + key_label(key), std::move(child));
+      for (auto& [key, child] : items[i].entries()) children.emplace_back("." + io::key_text(key), std::move(child));
     } else if (i > 0 || !items[i].items().empty()) {
       children.emplace_back(i == 0 ? ".<arguments>" : ".<state>", items[i]);
     }
@@ -67,14 +46,6 @@ std::uint64_t saturated(std::uint64_t a, std::uint64_t b) {
 }
 
 }  // namespace
-
-std::string integer_text(const io::Value& value) {
-  try {
-    return std::to_string(value.integer());
-  } catch (const Error&) {  // beyond 64 bits
-    return value.text();
-  }
-}
 
 bool is_container(ValueKind kind) {
   return kind == ValueKind::kList || kind == ValueKind::kTuple || kind == ValueKind::kSet || kind == ValueKind::kDict ||

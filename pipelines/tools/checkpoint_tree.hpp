@@ -57,9 +57,6 @@ class CheckpointTree {
 /// Whether a value of this kind holds others.
 bool is_container(io::ValueKind kind);
 
-/// An integer of any size in digits.
-std::string integer_text(const io::Value& value);
-
 /// "dict", "list", "text".
 const char* kind_name(io::ValueKind kind);
 

@@ -52,7 +52,7 @@ void write_value(JsonWriter& json, const CheckpointTree& tree, std::size_t i) {
       json.boolean(node.value.boolean());
       break;
     case ValueKind::kInteger:
-      json.raw(integer_text(node.value));
+      json.raw(io::integer_text(node.value));
       break;
     case ValueKind::kFloat:
       json.number(node.value.real());

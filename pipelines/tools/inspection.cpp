@@ -96,7 +96,7 @@ std::string value_text(const TreeNode& node, std::size_t most) {
     case ValueKind::kBool:
       return node.value.boolean() ? "true" : "false";
     case ValueKind::kInteger:
-      return integer_text(node.value);
+      return io::integer_text(node.value);
     case ValueKind::kFloat:
       return number_text(node.value.real());
     case ValueKind::kText:

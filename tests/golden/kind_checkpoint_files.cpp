@@ -56,7 +56,7 @@ class Content {
         found_[path] = {{"bool", value.boolean()}};
         break;
       case io::ValueKind::kInteger:
-        found_[path] = {{"int", tests::integer_text(value)}};
+        found_[path] = {{"int", io::integer_text(value)}};
         break;
       case io::ValueKind::kFloat:
         found_[path] = {{"float", value.real()}};

@@ -34,13 +34,4 @@ inline std::string tensor_bytes(const at::Tensor& tensor) {
   return {static_cast<const char*>(flat.const_data_ptr()), flat.nbytes()};
 }
 
-/// The decimal digits of an integer of any size.
-inline std::string integer_text(const io::Value& value) {
-  try {
-    return std::to_string(value.integer());
-  } catch (const Error&) {
-    return value.text();
-  }
-}
-
 }  // namespace reseda::tests
