@@ -105,8 +105,13 @@ TEST(OfficialFiles, Resfusion) {
   for (const std::string name : {"checkpoint_generate", "checkpoint_restore"}) {
     const auto file = golden_file("resfusion/" + name + ".json");
     if (!file) GTEST_SKIP() << "no resfusion/" << name << ".json in the golden folders";
-    for (const auto& [checkpoint, entry] : read_json(*file)["files"].items()) {
-      EXPECT_EQ(hashes_of(file->parent_path() / checkpoint), listed(entry["tensor_sha256"]));
+    const Json json = read_json(*file);  // the loop below needs it alive
+    ASSERT_FALSE(json["files"].empty());
+    for (const auto& [checkpoint, entry] : json["files"].items()) {
+      // The record leaves out what callbacks keep.
+      Hashes found = hashes_of(file->parent_path() / checkpoint);
+      std::erase_if(found, [](const auto& item) { return item.first.starts_with("callbacks/"); });
+      EXPECT_EQ(found, listed(entry["tensor_sha256"])) << checkpoint;
       check_globals(file->parent_path() / checkpoint, entry["pickle_globals"]);
     }
   }
@@ -161,13 +166,17 @@ TEST(OfficialFiles, Infrared) {
 TEST(OfficialFiles, Certification) {
   const auto file = golden_file("certification/checkpoints.json");
   if (!file) GTEST_SKIP() << "no certification/checkpoints.json in the golden folders";
-  for (const auto& entry : read_json(*file)["files"]) {
+  const Json json = read_json(*file);  // the loop needs it alive
+  ASSERT_FALSE(json["files"].empty());
+  for (const auto& entry : json["files"]) {
     const fs::path checkpoint = file->parent_path() / entry["file"].get<std::string>();
     SCOPED_TRACE(checkpoint.string());
     Hashes tensors;
     std::map<std::string, Value> values;
     const Checkpoint read = read_checkpoint(checkpoint);
     for (const auto& [path, value] : flatten(read.root)) values.emplace(plain_path(path), value);
+    // A file that holds one number alone goes by its own name in the record.
+    if (read.root.kind() == ValueKind::kInteger) values.emplace(checkpoint.stem().string(), read.root);
     for (const auto& [path, value] : entry["entries"].items()) {
       ASSERT_TRUE(values.contains(path)) << path;
       const Value& found = values.at(path);
