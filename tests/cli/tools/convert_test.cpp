@@ -162,8 +162,11 @@ TEST_F(ConvertCli, AShippedModelStaysAModel) {
   const StateDict out = converted({shipped, "--dtype", "bf16"});
   const StateDict before = io::read_safetensors(shipped);
   EXPECT_EQ(out.size(), before.size());
-  for (const auto& [key, value] : before.metadata)
-    if (!key.starts_with("reseda.source")) EXPECT_EQ(out.metadata.at(key), value) << key;
+  for (const auto& [key, value] : before.metadata) {
+    if (!key.starts_with("reseda.source")) {
+      EXPECT_EQ(out.metadata.at(key), value) << key;
+    }
+  }
   EXPECT_EQ(out.metadata.at("reseda.source"), "reseda-16k.safetensors");
   EXPECT_THAT(tools({"inspect", path("out.safetensors")}).out, HasSubstr("reseda speech enhance --model "));
   if (!std::filesystem::exists(RESEDA_BIN_DIR "/reseda-speech")) GTEST_SKIP() << "reseda-speech is not built";
