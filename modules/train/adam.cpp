@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "modules/core/error.hpp"
+#include "modules/train/adam_moments.hpp"
 
 namespace reseda::train {
 
@@ -52,6 +53,15 @@ void AdamConfig::validate() const {
                  weight_decay);
 }
 
+MomentCorrections update_moments(const AdamConfig& config, at::Tensor& values, const at::Tensor& gradient, double lr,
+                                 at::Tensor& first, at::Tensor& second, std::int64_t update) {
+  if (config.weight_decay > 0) values.mul_(1.0 - lr * config.weight_decay);
+  first.lerp_(gradient, 1.0 - config.beta1);
+  second.mul_(config.beta2).addcmul_(gradient, gradient, 1.0 - config.beta2);
+  const auto n = static_cast<double>(update);
+  return {1.0 - std::pow(config.beta1, n), 1.0 - std::pow(config.beta2, n)};
+}
+
 Adam::Adam(AdamConfig config, const at::Tensor& values)
     : first_moment(at::zeros_like(values)), second_moment(at::zeros_like(values)), config_(config) {
   config_.validate();
@@ -61,11 +71,8 @@ Adam::Adam(AdamConfig config, const at::Tensor& values)
 void Adam::step(at::Tensor& values, const at::Tensor& gradient, double lr) {
   at::NoGradGuard no_grad;
   ++updates;
-  const auto n = static_cast<double>(updates);
-  if (config_.weight_decay > 0) values.mul_(1.0 - lr * config_.weight_decay);
-  first_moment.lerp_(gradient, 1.0 - config_.beta1);
-  second_moment.mul_(config_.beta2).addcmul_(gradient, gradient, 1.0 - config_.beta2);
-  const double correction1 = 1.0 - std::pow(config_.beta1, n), correction2 = 1.0 - std::pow(config_.beta2, n);
+  const auto [correction1, correction2] =
+      update_moments(config_, values, gradient, lr, first_moment, second_moment, updates);
   if (config_.amsgrad) at::maximum_out(largest_moment, largest_moment, second_moment);
   const at::Tensor& spread = config_.amsgrad ? largest_moment : second_moment;
   const at::Tensor denominator = spread.sqrt().div_(std::sqrt(correction2)).add_(config_.eps);

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "modules/core/error.hpp"
+#include "modules/train/adam_moments.hpp"
 
 namespace reseda::train {
 namespace {
@@ -25,11 +26,9 @@ RAdam::RAdam(AdamConfig config, const at::Tensor& values)
 void RAdam::step(at::Tensor& values, const at::Tensor& gradient, double lr) {
   at::NoGradGuard no_grad;
   ++updates;
+  const auto [correction1, correction2] =
+      update_moments(config_, values, gradient, lr, first_moment, second_moment, updates);
   const auto n = static_cast<double>(updates);
-  if (config_.weight_decay > 0) values.mul_(1.0 - lr * config_.weight_decay);
-  first_moment.lerp_(gradient, 1.0 - config_.beta1);
-  second_moment.mul_(config_.beta2).addcmul_(gradient, gradient, 1.0 - config_.beta2);
-  const double correction1 = 1.0 - std::pow(config_.beta1, n), correction2 = 1.0 - std::pow(config_.beta2, n);
   const double longest = 2.0 / (1.0 - config_.beta2) - 1.0;
   const double length = longest - 2.0 * n * std::pow(config_.beta2, n) / correction2;
   if (length <= kLeastLength) {
