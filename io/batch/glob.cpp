@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "modules/core/star_match.hpp"
+
 namespace reseda::io {
 namespace {
 
@@ -40,26 +42,7 @@ std::vector<std::string_view> components(std::string_view pattern) {
 
 bool glob_match(std::string_view pattern, std::string_view name) {
   if (!name.empty() && name.front() == '.' && (pattern.empty() || pattern.front() != '.')) return false;
-  std::size_t p = 0, n = 0, star = pattern.npos, resume = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = n;
-      continue;
-    }
-    std::size_t next = p;
-    if (p < pattern.size() && match_one(pattern, next, name[n])) {
-      p = next;
-      ++n;
-    } else if (star != pattern.npos) {  // let the last star take one character more
-      p = star + 1;
-      n = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
+  return matches_with_stars(pattern, name, match_one);
 }
 
 bool is_glob(std::string_view text) { return text.find_first_of("*?[") != text.npos; }
