@@ -10,6 +10,12 @@ at::Tensor Network::forward_given(const at::Tensor& x, const at::Tensor& y, cons
   return forward(x, y, t);
 }
 
+at::Tensor Network::forward_labelled(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t,
+                                     const at::Tensor& labels) {
+  RESEDA_REQUIRE(!labels.defined(), Errc::kUsage, "this network takes no class");
+  return forward(x, y, t);
+}
+
 void Network::load(const StateDict& weights) { load_into(weights, tensors()); }
 
 std::shared_ptr<Network> make_network(const ConfigNode& node, const std::string& path) {

@@ -37,6 +37,10 @@ class Network {
   /// @throws Error{kUsage} where an estimate is given to a network that takes none
   virtual at::Tensor forward_given(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t,
                                    const at::Tensor& estimate);
+  /// forward() of a network that is conditioned on a class. @param labels  [B] int64; undefined for other networks
+  /// @throws Error{kUsage} where classes are given to a network that takes none, or none to one that takes them
+  virtual at::Tensor forward_labelled(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t,
+                                      const at::Tensor& labels);
   /// How many predictions lie along the channels of the result.
   virtual std::int64_t heads() const { return 1; }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
 
 namespace reseda::nn {
 
@@ -10,5 +11,8 @@ namespace reseda::nn {
 /// Source: Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", with the
 /// scale of Ho et al. 2020, "Denoising Diffusion Probabilistic Models".
 at::Tensor fan_average_uniform(at::IntArrayRef shape, double scale = 1.0);
+
+/// Makes every parameter of a layer 0, for the last layer of a residual branch or of a network.
+void set_to_zero(torch::nn::Module& layer);
 
 }  // namespace reseda::nn

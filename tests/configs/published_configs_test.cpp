@@ -25,10 +25,6 @@ const std::map<std::string, Names> kGroups = {{"guidance", {"classifier", "scale
                                               {"input", {"size", "mean", "std"}},
                                               {"tiles", {"size", "stride", "multiple"}}};
 
-const Names kAdm = {"image_size",         "in_channels",           "model_channels",  "out_channels",
-                    "num_res_blocks",     "attention_resolutions", "dropout",         "channel_mult",
-                    "conv_resample",      "num_classes",           "num_heads",       "num_head_channels",
-                    "num_heads_upsample", "use_scale_shift_norm",  "resblock_updown", "use_new_attention_order"};
 const Names kSwin = {"image_size",
                      "in_channels",
                      "model_channels",
@@ -59,11 +55,7 @@ Names with(Names names, const Names& more) {
 /// checks its own.
 const std::map<std::string, std::map<std::string, Names>> kAhead = {
     {"network",
-     {{"adm_unet", kAdm},
-      {"adm_classifier",
-       {"image_size", "in_channels", "model_channels", "out_channels", "num_res_blocks", "attention_resolutions",
-        "channel_mult", "num_head_channels", "use_scale_shift_norm", "resblock_updown", "pool"}},
-      {"swin_unet", with(kSwin, {"cond_mask"})},
+     {{"swin_unet", with(kSwin, {"cond_mask"})},
       {"upsr_unet", with(kSwin, {"num_feat"})},
       {"vq_f4",
        {"embed_dim", "n_embed", "z_channels", "double_z", "in_channels", "out_ch", "ch", "ch_mult", "num_res_blocks",
