@@ -43,7 +43,7 @@ check() { # root
         modules/*) folders=${allowed[$area]:-} ;;
         io/*) folders="modules/core io" ;;
         pipelines/common/*) folders="modules io pipelines/common" ;;
-        pipelines/*) folders="modules io pipelines/common $area" ;;
+        pipelines/*) folders="modules io pipelines/common pipelines/restoration $area" ;;
       esac
       inside "$target" "$folders" || { echo "$file:$line: $area must not include $target"; breaches=1; }
     else

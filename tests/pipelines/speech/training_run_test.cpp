@@ -164,7 +164,7 @@ TEST_F(TrainingRunTest, RefusesToResumeOnOtherRecordings) {
   one.pack = folder / "other.safetensors";
   io::write_safetensors(pack, one.pack);
   one.resume = true;
-  expect_error(Errc::kCheckpoint, "other recordings", [&] { run_training(one); });
+  expect_error(Errc::kCheckpoint, "other data", [&] { run_training(one); });
 }
 
 TEST_F(TrainingRunTest, StartsFromTheWeightsOfAModel) {

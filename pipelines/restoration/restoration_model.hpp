@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "modules/core/config.hpp"
+#include "modules/core/state_dict.hpp"
+#include "modules/diffusion/denoiser.hpp"
+#include "modules/diffusion/process.hpp"
+#include "modules/nets/network.hpp"
+#include "pipelines/restoration/degradation.hpp"
+
+/// Models that restore images with residual diffusion, and their training: what the pipelines for images share.
+namespace reseda::restoration {
+
+/// Everything that turns an image into a network's input and back; stored in the metadata of a model file.
+struct RestorationModelConfig {
+  std::string name = "unnamed";
+  std::string licence = "unspecified";
+  double black = 0.0, white = 255.0;
+  ConfigNode network, process;
+  std::string target = "residual";
+  double clip = 1.0;
+  ConfigNode sampler;
+  DegradationConfig degradation;
+  template <class V>
+  void fields(V& v) {
+    v("name", name, "name of the model");
+    v("licence", licence, "licence of the weights");
+    v("black", black, "value of a file's pixels that the network sees as -1");
+    v("white", white, "value of a file's pixels that the network sees as 1");
+    v("network", network, "network: name and its options");
+    v("process", process, "forward process: name and its options");
+    v("target", target, "what the network predicts, e.g. x0, residual, residual_and_noise, resnoise");
+    v("clip", clip, "estimates of the clean image are clipped to this; 0 clips nothing");
+    v("sampler", sampler, "default sampler: name and its options");
+    v("degradation", degradation, "what the model was trained to undo");
+  }
+  /// @throws Error{kUsage}
+  void validate() const;
+};
+
+/// A restoration model: configuration, network and process, ready for training or for use.
+class RestorationModel {
+ public:
+  /// Builds the network with random weights.
+  explicit RestorationModel(RestorationModelConfig config);
+  /// Reads a model file: safetensors whose metadata "reseda.restoration" holds the config as JSON. Memory for the
+  /// network is bounded by a few times the file's size.
+  /// @throws Error{kCheckpoint} if the file is absent, is no restoration model, or does not fit
+  static RestorationModel load(const std::filesystem::path& file);
+  /// The weights with the config in the metadata, as `load` reads it; `average` replaces the network's own values.
+  StateDict to_file(const std::vector<StateDict::Entry>& average = {}) const;
+
+  const RestorationModelConfig& config() const { return config_; }
+  nets::Network& network() const { return *network_; }
+  const diffusion::Process& process() const { return *process_; }
+  diffusion::Target target() const { return target_; }
+
+  /// The network behind its target, with x0 clipped. RDDM's own samplers find the residual in its estimates. Valid as
+  /// long as the model is.
+  /// @param derive_noise  whether the noise agrees with the clipped x0, as general solvers want; the official code of
+  ///                      RDDM and Resfusion keeps the noise of before the clip
+  std::unique_ptr<diffusion::Denoiser> denoiser(bool derive_noise = true) const;
+
+  /// (pixels - black) / (white - black) * 2 - 1, and back.
+  at::Tensor to_network(const at::Tensor& pixels) const;
+  at::Tensor to_pixels(const at::Tensor& x) const;
+
+ private:
+  RestorationModelConfig config_;
+  std::shared_ptr<nets::Network> network_;
+  std::unique_ptr<diffusion::Process> process_;
+  diffusion::Target target_;
+};
+
+}  // namespace reseda::restoration

@@ -1,0 +1,146 @@
+#include "pipelines/restoration/training_run.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+
+#include "modules/core/log.hpp"
+#include "modules/train/bridge_loss.hpp"
+#include "pipelines/common/training_folder.hpp"
+#include "pipelines/restoration/image_set.hpp"
+
+namespace reseda::restoration {
+namespace {
+
+/// Clean crops and their measurements, in the network's range.
+struct Batch {
+  at::Tensor x0, y;  ///< [B,C,S,S]
+};
+
+/// Everything a resumed run must agree on.
+std::string training_identity(const TrainingRun& run, const ImageSet& images) {
+  ConfigNode node = write_config(run.config);
+  node["seed"] = ConfigNode(std::to_string(run.seed));
+  ConfigNode names = ConfigNode::list();
+  for (const std::string& name : images.names) names.append(ConfigNode(name));
+  node["images"] = names;
+  return node.to_json();
+}
+
+Batch make_batch(const RestorationModel& model, const ImageSet& images, std::int64_t count, std::int64_t size,
+                 std::uint64_t seed, std::int64_t step, c10::Device device) {
+  CounterNoise noise(seed);
+  const at::Tensor x0 = model.to_network(random_crops(images, count, size, seed, step));
+  std::vector<at::Tensor> y;
+  for (std::int64_t i = 0; i < count; ++i)
+    y.push_back(degrade(x0[i], model.config().degradation, noise, "crop " + std::to_string(i),
+                        static_cast<std::uint32_t>(step)));
+  return {x0.to(device), at::stack(y).to(device)};
+}
+
+/// Times of a batch, uniform over the discrete times from the process's clean end, or over its range.
+at::Tensor draw_times(const diffusion::Process& process, std::int64_t count, NoiseSource& noise, std::int64_t step) {
+  const at::Tensor u = noise.uniform({"train", "time", static_cast<std::uint32_t>(step)}, {count}).to(at::kDouble);
+  if (process.steps() == 0) return process.t_end() + (process.t_start() - process.t_end()) * u;
+  const auto steps = static_cast<double>(process.steps());
+  const double first = std::round(process.t_end() * steps), last = std::round(process.t_start() * steps);
+  return (first + at::floor(u * (last - first + 1))) / steps;
+}
+
+train::StepLoss loss_of(const RestorationModel& model, const train::BridgeLoss& loss, const Batch& batch,
+                        NoiseSource& noise, std::int64_t step) {
+  const at::Tensor times = draw_times(model.process(), batch.x0.size(0), noise, step);
+  const at::Tensor eps =
+      noise.normal({"train", "eps", static_cast<std::uint32_t>(step)}, batch.x0.sizes()).to(batch.x0.device());
+  const at::Tensor x_t = loss.degrade(batch.x0, batch.y, eps, times);
+  const at::Tensor t = diffusion::network_input_times(model.process(), times).to(batch.x0.device());
+  const at::Tensor prediction = model.network().forward(x_t, batch.y, t);
+  return {loss(prediction, batch.x0, batch.y, eps, times), {}};
+}
+
+/// 20 log10(2 / rms) over a batch of images in [-1, 1], averaged over its items: the mean PSNR, dB.
+double mean_psnr(const at::Tensor& estimate, const at::Tensor& truth) {
+  const at::Tensor mean_square = (estimate - truth).square().mean({1, 2, 3});
+  return (10.0 * at::log10(4.0 / mean_square)).mean().item<double>();
+}
+
+/// PSNR of one call at the degraded end, beside that of the measurement.
+ConfigNode validation_figures(const RestorationModel& model, const Batch& batch, std::uint64_t seed) {
+  const at::NoGradGuard no_gradients;
+  CounterNoise noise(seed);
+  const diffusion::Process& process = model.process();
+  const at::Tensor start = process.prior(batch.y, noise, "validation");
+  const auto estimate = (*model.denoiser())(start, process.t_start(), {.y = batch.y});
+  ConfigNode line = ConfigNode::map();
+  app::put_figure(line, "psnr", mean_psnr(estimate.x0, batch.x0));
+  app::put_figure(line, "psnr_of_input", mean_psnr(batch.y, batch.x0));
+  return line;
+}
+
+}  // namespace
+
+void TrainingConfig::validate() const {
+  RESEDA_REQUIRE(norm == "l1" || norm == "l2", Errc::kUsage, "norm must be l1 or l2, got '", norm, "'");
+  RESEDA_REQUIRE(crop >= 8 && crop <= 4096, Errc::kUsage, "crop must be 8 to 4096 pixels, got ", crop);
+  RESEDA_REQUIRE(batch >= 1 && batch <= 4096, Errc::kUsage, "batch must be 1 to 4096, got ", batch);
+  RESEDA_REQUIRE(precision == "f32" || precision == "bf16", Errc::kUsage, "precision must be f32 or bf16, got '",
+                 precision, "'");
+  RESEDA_REQUIRE(hold_out >= 0 && hold_out != 1, Errc::kUsage, "hold_out must be 0 or at least 2, got ", hold_out);
+  RESEDA_REQUIRE(validation_crops >= 1, Errc::kUsage, "validation_crops must be at least 1, got ", validation_crops);
+}
+
+bool run_training(const TrainingRun& run) {
+  const TrainingConfig& config = run.config;
+  config.validate();
+  // Initial weights come from ATen's generator, seeded here and used for nothing else.
+  at::manual_seed(run.seed);
+  const RestorationModel model(config.model);
+  nets::Network& network = model.network();
+  RESEDA_REQUIRE(config.crop % network.time_multiple() == 0, Errc::kUsage, "crop must be a multiple of ",
+                 network.time_multiple(), " for this network, got ", config.crop);
+  network.to(run.device);
+  if (config.precision == "bf16") network.set_compute_type(at::kBFloat16);
+
+  ImageSet all = read_images(run.data, config.crop);
+  const std::string identity = training_identity(run, all);
+  const HeldOut images = hold_out(std::move(all), config.hold_out);
+  RESEDA_REQUIRE(!images.training.images.empty() && (config.hold_out == 0 || !images.validation.images.empty()),
+                 Errc::kInput, "training: too few images to hold out every ", config.hold_out, "th");
+  train::Trainer trainer(network.tensors(), config.train);
+  const app::TrainingFolder folder(run.out, identity, run.resume);
+  folder.restore(trainer);
+
+  app::RunLog log(folder.log_file());
+  app::StepLog steps(log, trainer.step());
+  CounterNoise noise(run.seed);
+  const train::BridgeLoss loss(
+      model.target(), config.norm == "l1" ? train::BridgeLoss::Norm::kAbsolute : train::BridgeLoss::Norm::kSquares,
+      model.process());
+  train::Trainer::Hooks hooks;
+  hooks.stop = run.stop;
+  hooks.on_step = [&](std::int64_t step, const train::StepLoss& result, double norm, double lr) {
+    const double recent = steps.add(step, result, norm, lr);
+    if (run.progress) run.progress({step, config.train.steps, "loss " + number_text(std::round(recent * 1e4) / 1e4)});
+  };
+  hooks.save = [&](std::int64_t) { folder.save(model.to_file(trainer.averaged()), trainer); };
+  if (config.hold_out > 0)
+    hooks.validate = [&](std::int64_t step) {
+      const train::SwappedWeights averaged(network.tensors(), trainer.averaged());
+      const Batch batch =
+          make_batch(model, images.validation, config.validation_crops, config.crop, run.seed + 1, 0, run.device);
+      ConfigNode line = ConfigNode::map();
+      app::put_figure(line, "validated_step", static_cast<double>(step));
+      line.merge(validation_figures(model, batch, run.seed + 1));
+      log.write(line);
+      log::info("step ", step, ": ", line.to_json());
+    };
+  return trainer.run(
+      [&](std::int64_t step) {
+        const Batch batch = make_batch(model, images.training, config.batch, config.crop, run.seed, step, run.device);
+        return loss_of(model, loss, batch, noise, step);
+      },
+      hooks);
+}
+
+}  // namespace reseda::restoration

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "modules/core/progress.hpp"
+#include "modules/train/trainer.hpp"
+#include "pipelines/restoration/restoration_model.hpp"
+
+namespace reseda::restoration {
+
+struct TrainingConfig {
+  RestorationModelConfig model;
+  train::TrainerConfig train;
+  std::string norm = "l1";
+  std::int64_t crop = 64;
+  std::int64_t batch = 16;
+  std::string precision = "f32";
+  std::int64_t hold_out = 20;
+  std::int64_t validation_crops = 16;
+  template <class V>
+  void fields(V& v) {
+    v("model", model, "network, process, target and degradation");
+    v("train", train, "optimiser and schedule");
+    v("norm", norm, "error of the prediction: l1 (mean of absolute errors) or l2 (of squares)");
+    v("crop", crop, "side of a training crop, pixels");
+    v("batch", batch, "crops per step");
+    v("precision", precision,
+      "f32, or bf16 for activations in bfloat16 (weights, norms' statistics and losses stay float32)");
+    v("hold_out", hold_out, "every n-th image validates; 0 trains on all and skips validation");
+    v("validation_crops", validation_crops, "crops of a validation");
+  }
+  /// @throws Error{kUsage} naming the key
+  void validate() const;
+};
+
+struct TrainingRun {
+  TrainingConfig config;
+  std::vector<std::filesystem::path> data;  ///< folders of clean images
+  std::filesystem::path out;                ///< folder of model.safetensors, state.safetensors, log.jsonl
+  std::uint64_t seed = 0;
+  bool resume = false;
+  c10::Device device = c10::Device(c10::kCPU);
+  ProgressSink progress;       ///< (step, steps, "loss ...")
+  std::function<bool()> stop;  ///< e.g. on SIGINT: saves and returns
+};
+
+/// Trains a restoration model on random crops of clean images, degraded anew at every step, at times drawn uniformly
+/// from the process's (its discrete ones where it has those): the error of the prediction against the target. Every
+/// save_every steps the folder gets the averaged model and the whole training state; with `resume` a run continues from
+/// there to the same bytes as a run that was never stopped (same thread count). @return whether it reached its last
+/// step Draws under the items "crop N" (crop, degradation) and "train" (time, eps).
+/// @throws Error{kOutput} if the folder holds a run already and `resume` is off, Error{kCheckpoint} if it is of another
+///         configuration, seed or data, Error{kInput} if the images do not fit
+bool run_training(const TrainingRun& run);
+
+}  // namespace reseda::restoration
