@@ -18,8 +18,14 @@ namespace {
 
 constexpr std::array kSystemFolders = {"sgmse",    "rddm",          "resfusion",  "reddiff",
                                        "infrared", "certification", "checkpoints"};
-constexpr std::array<std::pair<const char*, const char*>, 3> kSystemRepositories = {
-    {{"sp-uhh/sgmse", "sgmse"}, {"nachifur/RDDM", "rddm"}, {"nkicsl/Resfusion", "resfusion"}}};
+constexpr std::array<std::pair<const char*, const char*>, 7> kSystemRepositories = {
+    {{"sp-uhh/sgmse", "sgmse"},
+     {"nachifur/RDDM", "rddm"},
+     {"nkicsl/Resfusion", "resfusion"},
+     {"openai/guided-diffusion", "reddiff"},
+     {"NVlabs/RED-diff", "reddiff"},
+     {"HJ-harry/DiffusionMBIR", "reddiff"},
+     {"HJ-harry/score-MRI", "reddiff"}}};
 /// Two units in the last place of float32, allowed where the recording says that the bits are expected.
 constexpr double kTwoUnits = 3e-7;
 
@@ -162,13 +168,16 @@ at::Tensor GoldenCase::tensor(const std::string& tensor_name) {
 }
 
 StateDict GoldenCase::weights(const std::string& prefix) const {
-  const bool elsewhere = json_.contains("weights_from");
-  const StateDict source =
-      elsewhere
-          ? read_tensors(find_weights_case(file_.parent_path(), system_, json_["weights_from"].get<std::string>()))
-          : tensors_;
+  const auto other = [this](const nlohmann::json& name) {
+    return read_tensors(find_weights_case(file_.parent_path(), system_, name.get<std::string>()));
+  };
+  const nlohmann::json from = json_.value("weights_from", nlohmann::json());
+  // Cases with several networks name one case for each, by the prefix of its names: there they have none.
+  const std::string named = prefix + "weights.";
+  const bool by_prefix = from.is_object() && from.contains(named);
+  const StateDict source = by_prefix ? other(from[named]) : from.is_string() ? other(from) : tensors_;
   StateDict out;
-  for (const auto& [name, tensor] : source.with_prefix("weights." + prefix))
+  for (const auto& [name, tensor] : source.with_prefix(by_prefix ? "weights." : "weights." + prefix))
     out.add(name, tensor.is_floating_point() ? tensor.to(at::kFloat) : tensor);
   RESEDA_REQUIRE(out.size() > 0, Errc::kInput, name_, ": there are no tensors weights.", prefix, "*");
   return out;
@@ -203,9 +212,10 @@ Tolerance GoldenCase::tolerance(const std::string& tensor_name) const {
   const at::Tensor& stored = tensors_.at(*found);
   if (!stored.is_floating_point()) return {};
   const nlohmann::json all = json_.value("tolerance", nlohmann::json::object());
-  const nlohmann::json each = all.is_object() ? all.value("per_tensor", nlohmann::json::object()) : nlohmann::json();
   for (const std::string& name : {*found, without_ri(*found)}) {
-    if (each.is_object() && each.contains(name)) return {.atol = each[name].at("atol").get<double>()};
+    for (const auto& [table, key] : {std::pair("per_tensor", "atol"), std::pair("per tensor", "suggested_atol")})
+      if (all.is_object() && all.contains(table) && all[table].contains(name))
+        return {.atol = all[table][name].at(key).get<double>()};
     if (!all.is_object() || !all.contains(name)) continue;
     if (all[name].is_number()) return {.atol = all[name].get<double>()};
     if (all[name].is_object() && all[name].contains("suggested_atol"))

@@ -37,6 +37,9 @@ void run_resfusion_process(GoldenCase& golden);
 void run_resfusion_sample(GoldenCase& golden);
 void run_resfusion_loss(GoldenCase& golden);
 void run_residual_weights(GoldenCase& golden);
+void run_adm_unet(GoldenCase& golden);
+void run_adm_classifier(GoldenCase& golden);
+void run_adm_blocks(GoldenCase& golden);
 #ifdef RESEDA_WITH_SPEECH
 void run_enhance(GoldenCase& golden);
 void run_script(GoldenCase& golden);
@@ -52,7 +55,10 @@ constexpr std::array kSystems = {
     std::string_view("checkpoints"),
     std::string_view("rddm"),
     std::string_view("resfusion"),
+    std::string_view("reddiff"),
 };
+
+constexpr std::string_view kNeedsInverse = "its process, operators or solvers are not there yet";
 
 #ifndef RESEDA_WITH_SPEECH
 constexpr std::string_view kNeedsSpeech = "needs the speech pipeline (RESEDA_SNDFILE, FFTW)";
@@ -109,6 +115,22 @@ constexpr std::array kKinds = {
     Kind{"resfusion", "sample", run_resfusion_sample},
     Kind{"resfusion", "loss", run_resfusion_loss},
     Kind{"resfusion", "optim", run_residual_optim},
+    Kind{"reddiff", "adm_unet", run_adm_unet},
+    Kind{"reddiff", "adm_classifier", run_adm_classifier},
+    Kind{"reddiff", "adm_blocks", run_adm_blocks},
+    Kind{"reddiff", "ct_radon", nullptr, kNeedsInverse},
+    Kind{"reddiff", "gd_sampling", nullptr, kNeedsInverse},
+    Kind{"reddiff", "gd_schedules", nullptr, kNeedsInverse},
+    Kind{"reddiff", "mask", nullptr, kNeedsInverse},
+    Kind{"reddiff", "mbir", nullptr, kNeedsInverse},
+    Kind{"reddiff", "mri_masks", nullptr, kNeedsInverse},
+    Kind{"reddiff", "mri_ops", nullptr, kNeedsInverse},
+    Kind{"reddiff", "mri_solver", nullptr, kNeedsInverse},
+    Kind{"reddiff", "redd_algo", nullptr, kNeedsInverse},
+    Kind{"reddiff", "redd_dense", nullptr, kNeedsInverse},
+    Kind{"reddiff", "redd_ops", nullptr, kNeedsInverse},
+    Kind{"reddiff", "redd_tables", nullptr, kNeedsInverse},
+    Kind{"reddiff", "ve_index", nullptr, kNeedsInverse},
 };
 
 }  // namespace
