@@ -16,6 +16,10 @@ ConfigNode image_node(at::IntArrayRef shape) {
 
 }  // namespace
 
+at::Tensor ForwardOperator::adjoint(const at::Tensor&) const {
+  detail::raise(Errc::kUsage, "operator: it is not linear and has no adjoint");
+}
+
 at::Tensor ForwardOperator::vjp(const at::Tensor& x, const at::Tensor& v) const {
   if (is_linear()) return adjoint(v);
   const c10::InferenceMode no_inference(false);

@@ -35,7 +35,7 @@ class ForwardOperator {
   virtual at::Tensor apply(const at::Tensor& x) const = 0;
   virtual bool is_linear() const { return true; }
   /// H^* y, with <H x, y> = <x, H^* y>. @throws Error{kUsage} where the operator is not linear
-  virtual at::Tensor adjoint(const at::Tensor& y) const = 0;
+  virtual at::Tensor adjoint(const at::Tensor& y) const;
   /// H^+ y, or for operators without one what stands in for it as a first guess (the operator's comment says what).
   virtual at::Tensor pseudo_inverse(const at::Tensor& y) const = 0;
   /// Whether pseudo_inverse() is one: H H^+ H = H.

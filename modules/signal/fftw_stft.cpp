@@ -10,17 +10,13 @@
 #include <vector>
 
 #include "modules/core/error.hpp"
+#include "modules/core/planner_lock.hpp"
 
 namespace reseda::signal {
 namespace {
 
 /// Frames per FFTW call: enough to write whole cache lines of the [bins, frames] result, small enough to stay in cache.
 constexpr std::int64_t kBatch = 16;
-
-std::mutex& planner_lock() {
-  static std::mutex lock;
-  return lock;
-}
 
 /// Memory with FFTW's alignment, as new-array execution needs it.
 template <class T>
