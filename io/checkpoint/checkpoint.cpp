@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "io/checkpoint/content.hpp"
-#include "io/checkpoint/mapped_file.hpp"
+#include "io/record/mapped_file.hpp"
 #include "io/checkpoint/safetensors.hpp"
 #include "io/checkpoint/safetensors_header.hpp"
 #include "io/checkpoint/shard_index.hpp"

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "io/checkpoint/mapped_file.hpp"
+#include "io/record/mapped_file.hpp"
 #include "io/checkpoint/safetensors_header.hpp"
 #include "io/record/atomic_file.hpp"
 #include "modules/core/error.hpp"

@@ -5,6 +5,8 @@
 #include <memory>
 #include <span>
 
+#include "modules/core/error.hpp"
+
 namespace reseda::io {
 
 /// A whole file in memory, private and copy-on-write: pages are read when touched, and writing to them (an in-place
@@ -12,8 +14,8 @@ namespace reseda::io {
 /// shorter in place is not.
 class MappedFile {
  public:
-  /// @throws Error{kCheckpoint} if the path is missing, unreadable or not a regular file
-  explicit MappedFile(const std::filesystem::path& path);
+  /// @throws Error{code} if the path is missing, unreadable or not a regular file
+  explicit MappedFile(const std::filesystem::path& path, Errc code = Errc::kCheckpoint);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
