@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "io/image/image.hpp"
+
+namespace reseda::io::detail {
+
+bool is_png(std::string_view bytes);
+
+/// @throws Error{kInput} with `name`
+Image decode_png(std::string_view bytes, const std::string& name, const ImageLimits& limits);
+
+/// @param image  values rounded and within the range of their type
+/// @throws Error{kOutput} on what PNG cannot hold
+std::string encode_png(const Image& image, const std::string& provenance);
+
+}  // namespace reseda::io::detail
