@@ -27,8 +27,8 @@ bool folder_id(const fs::path& folder, FolderId& out) {
   return true;
 }
 
-std::string lower_extension(const fs::path& path) {
-  std::string out = path.extension().string();
+std::string lower_name(const fs::path& path) {
+  std::string out = path.filename().string();
   std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
   return out;
 }
@@ -112,7 +112,9 @@ class Finder {
  private:
   bool known(const fs::path& path) const {
     const auto& all = options_.extensions;
-    return all.empty() || std::find(all.begin(), all.end(), lower_extension(path)) != all.end();
+    const std::string name = lower_name(path);
+    const auto ends = [&](const std::string& e) { return name.size() > e.size() && name.ends_with(e); };
+    return all.empty() || std::any_of(all.begin(), all.end(), ends);
   }
 
   void add_file(const fs::path& path, const fs::path& id) {

@@ -19,7 +19,6 @@ int train(const app::Flags& flags) {
   const app::Compute compute = app::open_compute(flags);
   run.seed = compute.seed;
   run.device = compute.device;
-  for (const std::string& folder : flags.list("data")) run.data.emplace_back(folder);
   run.out = flags.text("output");
   run.resume = flags.on("resume");
   run.stop = [] { return app::stop_requested(); };
@@ -28,8 +27,10 @@ int train(const app::Flags& flags) {
     display.step(progress);
     return true;
   };
+  const std::vector<std::filesystem::path> folders(flags.list("data").begin(), flags.list("data").end());
+  restoration::ImageSet images = restoration::read_images(folders, run.config.crop);
   display.start("training");
-  const bool finished = restoration::run_training(run);
+  const bool finished = restoration::run_training(run, std::move(images));
   log::info(finished ? "trained: " : "stopped; --resume goes on: ", (run.out / "model.safetensors").string());
   return finished ? 0 : static_cast<int>(Errc::kInterrupted);
 }

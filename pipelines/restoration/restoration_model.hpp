@@ -21,6 +21,7 @@ struct RestorationModelConfig {
   std::string name = "unnamed";
   std::string licence = "unspecified";
   double black = 0.0, white = 255.0;
+  bool conditional = true;
   ConfigNode network, process;
   std::string target = "residual";
   double clip = 1.0;
@@ -32,6 +33,7 @@ struct RestorationModelConfig {
     v("licence", licence, "licence of the weights");
     v("black", black, "value of a file's pixels that the network sees as -1");
     v("white", white, "value of a file's pixels that the network sees as 1");
+    v("conditional", conditional, "whether the network sees the measurement; a prior for inverse problems does not");
     v("network", network, "network: name and its options");
     v("process", process, "forward process: name and its options");
     v("target", target, "what the network predicts, e.g. x0, residual, residual_and_noise, resnoise");
@@ -43,7 +45,7 @@ struct RestorationModelConfig {
   void validate() const;
 };
 
-/// A restoration model: configuration, network and process, ready for training or for use.
+/// A restoration model, or a prior of clean images: configuration, network and process, ready for training or for use.
 class RestorationModel {
  public:
   /// Builds the network with random weights.

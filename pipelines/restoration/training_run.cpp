@@ -5,26 +5,27 @@
 
 #include <cmath>
 
+#include "io/record/sha256.hpp"
 #include "modules/core/log.hpp"
+#include "modules/diffusion/time_grid.hpp"
 #include "modules/train/bridge_loss.hpp"
 #include "pipelines/common/training_folder.hpp"
-#include "pipelines/restoration/image_set.hpp"
 
 namespace reseda::restoration {
 namespace {
 
 /// Clean crops and their measurements, in the network's range.
 struct Batch {
-  at::Tensor x0, y;  ///< [B,C,S,S]
+  at::Tensor x0, y;  ///< [B,C,S,S]; y undefined for a prior
 };
 
 /// Everything a resumed run must agree on.
 std::string training_identity(const TrainingRun& run, const ImageSet& images) {
   ConfigNode node = write_config(run.config);
   node["seed"] = ConfigNode(std::to_string(run.seed));
-  ConfigNode names = ConfigNode::list();
-  for (const std::string& name : images.names) names.append(ConfigNode(name));
-  node["images"] = names;
+  std::string names;
+  for (const std::string& name : images.names) names += name + '\n';
+  node["images"] = ConfigNode(io::sha256(names));
   return node.to_json();
 }
 
@@ -32,6 +33,7 @@ Batch make_batch(const RestorationModel& model, const ImageSet& images, std::int
                  std::uint64_t seed, std::int64_t step, c10::Device device) {
   CounterNoise noise(seed);
   const at::Tensor x0 = model.to_network(random_crops(images, count, size, seed, step));
+  if (!model.config().conditional) return {x0.to(device), {}};
   std::vector<at::Tensor> y;
   for (std::int64_t i = 0; i < count; ++i)
     y.push_back(degrade(x0[i], model.config().degradation, noise, "crop " + std::to_string(i),
@@ -65,16 +67,28 @@ double mean_psnr(const at::Tensor& estimate, const at::Tensor& truth) {
   return (10.0 * at::log10(4.0 / mean_square)).mean().item<double>();
 }
 
-/// PSNR of one call at the degraded end, beside that of the measurement.
+/// PSNR of one call, beside that of what the call was given: the measurement at the degraded end, or for a prior the
+/// noisy image at the time where noise is a quarter of the signal.
 ConfigNode validation_figures(const RestorationModel& model, const Batch& batch, std::uint64_t seed) {
   const at::NoGradGuard no_gradients;
   CounterNoise noise(seed);
   const diffusion::Process& process = model.process();
-  const at::Tensor start = process.prior(batch.y, noise, "validation");
-  const auto estimate = (*model.denoiser())(start, process.t_start(), {.y = batch.y});
+  const auto denoiser = model.denoiser();
+  at::Tensor given = batch.y, estimate;
+  if (model.config().conditional) {
+    const double t = process.t_start();
+    estimate = (*denoiser)(process.prior(batch.y, noise, "validation"), t, {.y = batch.y}).x0;
+  } else {
+    const double t = process.nearest_time(diffusion::time_of_noise_to_signal(process, 0.25));
+    const at::Tensor eps = diffusion::draw_like(noise, {"validation", "eps", 0}, batch.x0);
+    const diffusion::Marginal m = process.at(t);
+    const at::Tensor x_t = m.sample(batch.x0, {}, eps);
+    given = x_t / m.a.scalar();
+    estimate = (*denoiser)(x_t, t, {}).x0;
+  }
   ConfigNode line = ConfigNode::map();
-  app::put_figure(line, "psnr", mean_psnr(estimate.x0, batch.x0));
-  app::put_figure(line, "psnr_of_input", mean_psnr(batch.y, batch.x0));
+  app::put_figure(line, "psnr", mean_psnr(estimate, batch.x0));
+  app::put_figure(line, "psnr_of_input", mean_psnr(given, batch.x0));
   return line;
 }
 
@@ -90,7 +104,7 @@ void TrainingConfig::validate() const {
   RESEDA_REQUIRE(validation_crops >= 1, Errc::kUsage, "validation_crops must be at least 1, got ", validation_crops);
 }
 
-bool run_training(const TrainingRun& run) {
+bool run_training(const TrainingRun& run, ImageSet images) {
   const TrainingConfig& config = run.config;
   config.validate();
   // Initial weights come from ATen's generator, seeded here and used for nothing else.
@@ -102,10 +116,9 @@ bool run_training(const TrainingRun& run) {
   network.to(run.device);
   if (config.precision == "bf16") network.set_compute_type(at::kBFloat16);
 
-  ImageSet all = read_images(run.data, config.crop);
-  const std::string identity = training_identity(run, all);
-  const HeldOut images = hold_out(std::move(all), config.hold_out);
-  RESEDA_REQUIRE(!images.training.images.empty() && (config.hold_out == 0 || !images.validation.images.empty()),
+  const std::string identity = training_identity(run, images);
+  const HeldOut parts = hold_out(std::move(images), config.hold_out);
+  RESEDA_REQUIRE(!parts.training.images.empty() && (config.hold_out == 0 || !parts.validation.images.empty()),
                  Errc::kInput, "training: too few images to hold out every ", config.hold_out, "th");
   train::Trainer trainer(network.tensors(), config.train);
   const app::TrainingFolder folder(run.out, identity, run.resume);
@@ -128,7 +141,7 @@ bool run_training(const TrainingRun& run) {
     hooks.validate = [&](std::int64_t step) {
       const train::SwappedWeights averaged(network.tensors(), trainer.averaged());
       const Batch batch =
-          make_batch(model, images.validation, config.validation_crops, config.crop, run.seed + 1, 0, run.device);
+          make_batch(model, parts.validation, config.validation_crops, config.crop, run.seed + 1, 0, run.device);
       ConfigNode line = ConfigNode::map();
       app::put_figure(line, "validated_step", static_cast<double>(step));
       line.merge(validation_figures(model, batch, run.seed + 1));
@@ -137,7 +150,7 @@ bool run_training(const TrainingRun& run) {
     };
   return trainer.run(
       [&](std::int64_t step) {
-        const Batch batch = make_batch(model, images.training, config.batch, config.crop, run.seed, step, run.device);
+        const Batch batch = make_batch(model, parts.training, config.batch, config.crop, run.seed, step, run.device);
         return loss_of(model, loss, batch, noise, step);
       },
       hooks);

@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "modules/core/progress.hpp"
 #include "modules/train/trainer.hpp"
+#include "pipelines/restoration/image_set.hpp"
 #include "pipelines/restoration/restoration_model.hpp"
 
 namespace reseda::restoration {
@@ -41,8 +41,7 @@ struct TrainingConfig {
 
 struct TrainingRun {
   TrainingConfig config;
-  std::vector<std::filesystem::path> data;  ///< folders of clean images
-  std::filesystem::path out;                ///< folder of model.safetensors, state.safetensors, log.jsonl
+  std::filesystem::path out;  ///< folder of model.safetensors, state.safetensors, log.jsonl
   std::uint64_t seed = 0;
   bool resume = false;
   c10::Device device = c10::Device(c10::kCPU);
@@ -50,13 +49,14 @@ struct TrainingRun {
   std::function<bool()> stop;  ///< e.g. on SIGINT: saves and returns
 };
 
-/// Trains a restoration model on random crops of clean images, degraded anew at every step, at times drawn uniformly
-/// from the process's (its discrete ones where it has those): the error of the prediction against the target. Every
+/// Trains a restoration model on random crops of clean images, degraded anew at every step, or a prior on the crops
+/// alone, at times drawn uniformly from the process's (its discrete ones where it has those): the error of the
+/// prediction against the target. Every
 /// save_every steps the folder gets the averaged model and the whole training state; with `resume` a run continues from
 /// there to the same bytes as a run that was never stopped (same thread count). @return whether it reached its last
 /// step Draws under the items "crop N" (crop, degradation) and "train" (time, eps).
 /// @throws Error{kOutput} if the folder holds a run already and `resume` is off, Error{kCheckpoint} if it is of another
 ///         configuration, seed or data, Error{kInput} if the images do not fit
-bool run_training(const TrainingRun& run);
+bool run_training(const TrainingRun& run, ImageSet images);
 
 }  // namespace reseda::restoration

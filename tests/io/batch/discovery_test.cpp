@@ -97,6 +97,15 @@ TEST_F(DiscoveryTest, FilesAndFolders) {
   EXPECT_FALSE(discover_inputs({"in/b.w*"}, {}).one_file);
 }
 
+TEST_F(DiscoveryTest, AnExtensionMayHaveTwoParts) {
+  for (const char* name : {"volumes/a.nii.gz", "volumes/b.NII.GZ", "volumes/c.gz", "volumes/d.nii"})
+    folder_.write(name, name);
+  Strings found;
+  for (const InputFile& file : discover_inputs({"volumes/*"}, {.extensions = {".nii", ".nii.gz"}}).files)
+    found.push_back(file.id);
+  EXPECT_EQ(found, (Strings{"a.nii.gz", "b.NII.GZ", "d.nii"}));
+}
+
 TEST_F(DiscoveryTest, FindsEachFileOnce) {
   EXPECT_EQ(ids({"in", "in/b.wav", "./in/../in/b.wav"}), (Strings{"a.WAV", "b.wav"}));
 }

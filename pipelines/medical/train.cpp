@@ -1,0 +1,99 @@
+#include "pipelines/medical/train.hpp"
+
+#include "modules/core/log.hpp"
+#include "pipelines/common/batch_progress.hpp"
+#include "pipelines/common/config_layers.hpp"
+#include "pipelines/medical/slices.hpp"
+#include "pipelines/restoration/training_run.hpp"
+
+namespace reseda::medical {
+namespace {
+
+struct TrainConfig {
+  IntensityConfig intensity;
+  restoration::TrainingConfig training;
+  template <class V>
+  void fields(V& v) {
+    v("intensity", intensity, "how voxels become numbers");
+    training.fields(v);
+  }
+  void validate() const { training.validate(); }
+};
+
+int train(const app::Flags& flags) {
+  app::ConfigLayers layers;
+  layers.add_file(flags.text("recipe"));
+  TrainConfig config = layers.add_flags(flags).read(TrainConfig{});
+  if (flags.given("steps")) config.training.train.steps = flags.integer("steps");
+  if (app::printed_config(flags, write_config(config))) return 0;
+
+  const app::Compute compute = app::open_compute(flags);
+  restoration::TrainingRun run;
+  run.config = config.training;
+  run.seed = compute.seed;
+  run.device = compute.device;
+  run.out = flags.text("output");
+  run.resume = flags.on("resume");
+  run.stop = [] { return app::stop_requested(); };
+  app::BatchProgress display(app::ProgressStyle::kAuto, 1);
+  run.progress = [&](const Progress& progress) {
+    display.step(progress);
+    return true;
+  };
+  display.start("reading");
+  restoration::ImageSet slices = read_slices(flags.list("ct"), flags.list("mr"), config.intensity, run.config.crop);
+  log::info(slices.images.size(), " slices");
+  display.start("training");
+  const bool finished = restoration::run_training(run, std::move(slices));
+  log::info(finished ? "trained: " : "stopped; --resume goes on: ", (run.out / "model.safetensors").string());
+  return finished ? 0 : static_cast<int>(Errc::kInterrupted);
+}
+
+}  // namespace
+
+app::Verb train_verb() {
+  app::Verb verb;
+  verb.name = "train";
+  verb.about = "Trains a prior or a restoration model on slices of CT and MR volumes, cut along all axes.";
+  verb.example = "reseda medical train --ct 'volumes/ct_*' --mr 'volumes/mr_*' -o run --resume";
+  verb.flags.add({.name = "ct",
+                  .word = "FILE|DIR",
+                  .help = "CT volumes in HU (NIfTI, NRRD, MetaImage); a pattern works too; may be repeated",
+                  .group = "Data",
+                  .hint = app::ValueHint::kFile,
+                  .repeatable = true});
+  verb.flags.add({.name = "mr",
+                  .word = "FILE|DIR",
+                  .help = "MR volumes; may be repeated",
+                  .group = "Data",
+                  .hint = app::ValueHint::kFile,
+                  .repeatable = true});
+  verb.flags.add({.name = "output",
+                  .letter = 'o',
+                  .word = "DIR",
+                  .help = "Folder of the run: model, training state, log",
+                  .group = "Data",
+                  .hint = app::ValueHint::kFolder,
+                  .required = true});
+  verb.flags.add({.name = "resume",
+                  .type = app::FlagType::kSwitch,
+                  .help = "Continue the run in the output folder to the same bytes as if it had never stopped",
+                  .group = "Training"});
+  verb.flags.add({.name = "recipe",
+                  .value = "medical/prior",
+                  .word = "NAME|FILE",
+                  .help = "Configuration of model, optimiser and loss",
+                  .group = "Training",
+                  .hint = app::ValueHint::kFile});
+  verb.flags.add({.name = "steps",
+                  .type = app::FlagType::kInteger,
+                  .help = "Optimiser steps, in place of the recipe's",
+                  .group = "Training",
+                  .least = 1.0});
+  verb.flags.add(app::config_flags());
+  verb.flags.add(app::compute_flags());
+  verb.run = train;
+  return verb;
+}
+
+}  // namespace reseda::medical

@@ -1,0 +1,172 @@
+#include "pipelines/restoration/inverse_bench.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+
+#include "io/record/csv.hpp"
+#include "modules/inverse/forward_operator.hpp"
+#include "modules/inverse/solver.hpp"
+#include "modules/metrics/psnr.hpp"
+#include "modules/metrics/ssim.hpp"
+
+namespace reseda::restoration {
+namespace {
+
+ConfigNode options(const std::string& name, const std::vector<std::pair<std::string, std::string>>& keys = {}) {
+  ConfigNode node = ConfigNode::map();
+  node["name"] = ConfigNode(name);
+  for (const auto& [key, value] : keys) node.set(key, value);
+  return node;
+}
+
+/// Solvers of the registry that look at the measurement, in its order, with this many calls where they take a number.
+std::vector<NamedOperator> bench_solvers_by_name(std::int64_t steps) {
+  const auto count = std::to_string(steps);
+  std::vector<NamedOperator> out;
+  for (const inverse::SolverEntry* entry : inverse::solver_entries()) {
+    const std::string& name = entry->name;
+    if (name == "ddim" || name == "sds" || name == "sds_var") continue;  // samples of the prior alone
+    if (name == "noise_optimisation")  // every step is a run of a sampler there and back
+      out.push_back({name, options(name, {{"steps", std::to_string(std::max<std::int64_t>(1, steps / 10))}})});
+    else
+      out.push_back({name, options(name, {{"steps", count}})});
+  }
+  return out;
+}
+
+void require_known(const std::vector<std::string>& wanted, const std::vector<NamedOperator>& known, const char* kind) {
+  for (const std::string& name : wanted) {
+    std::string all;
+    bool found = false;
+    for (const NamedOperator& one : known) {
+      all += (all.empty() ? "" : ", ") + one.name;
+      found = found || one.name == name;
+    }
+    RESEDA_REQUIRE(found, Errc::kUsage, "unknown ", kind, " '", name, "' (known: ", all, ")");
+  }
+}
+
+bool is_wanted(const std::vector<std::string>& wanted, const std::string& name) {
+  return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+}
+
+/// One measurement of the image, and everything that is asked of it.
+class Measured {
+ public:
+  Measured(const RestorationModel& prior, const at::Tensor& image, const NamedOperator& named,
+           const InverseBenchConfig& config)
+      : prior_(prior),
+        name_(named.name),
+        image_(image.unsqueeze(0)),
+        noise_(config.seed),
+        sigma_(2.0 * config.sigma),
+        operator_(inverse::make_operator(named.config, image.sizes())),
+        denoiser_(prior.denoiser()) {
+    const at::Tensor clean = operator_->apply(image_);
+    y_ = clean + sigma_ * diffusion::draw_like(noise_, {name_, "measurement noise", 0}, clean);
+    start_ = operator_->pseudo_inverse(y_);
+  }
+
+  InverseScore first_guess() const { return scored("first guess", start_, 0); }
+
+  InverseScore run(const NamedOperator& named) {
+    diffusion::SampleContext sample{noise_, name_, {}, {}};
+    inverse::SolveContext context{sample, sigma_, {}};
+    const auto start = std::chrono::steady_clock::now();
+    try {
+      const auto solver = inverse::make_solver(named.config);
+      const at::Tensor x = solver->solve(y_, start_, *operator_, prior_.process(), *denoiser_, context).detach();
+      return scored(named.name, x, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    } catch (const Error& error) {
+      if (error.code() != Errc::kUsage && error.code() != Errc::kNumeric) throw;
+      return {.operation = name_, .solver = named.name, .problem = error.what()};
+    }
+  }
+
+ private:
+  InverseScore scored(const std::string& solver, const at::Tensor& x, double seconds) const {
+    const at::Tensor shown = (x.is_complex() ? at::real(x) : x).clamp(-1, 1);
+    const at::Tensor r = y_ - operator_->apply(x);
+    const double rms = r.abs().square().mean().sqrt().item<double>();
+    return {.operation = name_,
+            .solver = solver,
+            .psnr = metrics::psnr(image_.clamp(-1, 1), shown, 2.0),
+            .ssim = metrics::ssim(image_.clamp(-1, 1), shown, 2.0),
+            .residual = sigma_ > 0 ? rms / sigma_ : rms,
+            .seconds = seconds};
+  }
+
+  const RestorationModel& prior_;
+  std::string name_;
+  at::Tensor image_;
+  CounterNoise noise_;
+  double sigma_;
+  std::unique_ptr<inverse::ForwardOperator> operator_;
+  std::unique_ptr<diffusion::Denoiser> denoiser_;
+  at::Tensor y_, start_;
+};
+
+std::string fixed(double value, int decimals) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+}  // namespace
+
+std::vector<NamedOperator> bench_operators(std::int64_t channels) {
+  std::vector<NamedOperator> out;
+  for (const inverse::OperatorEntry* entry : inverse::operator_entries()) {
+    const std::string& name = entry->name;
+    if (name == "colourise" && channels != 3) continue;
+    const ConfigNode config = options(name);
+    const std::int64_t shape[] = {channels, 64, 64};
+    if (!inverse::make_operator(config, shape)->is_linear()) continue;
+    out.push_back({name, config});
+  }
+  return out;
+}
+
+std::vector<InverseScore> bench_inverse(const RestorationModel& prior, const at::Tensor& image,
+                                        const InverseBenchConfig& config, const ProgressSink& progress) {
+  const std::vector<NamedOperator> operators = bench_operators(image.size(0));
+  const std::vector<NamedOperator> solvers = bench_solvers_by_name(config.steps);
+  require_known(config.operators, operators, "operator");
+  require_known(config.solvers, solvers, "solver");
+  for (const auto& [name, tensor] : prior.network().tensors()) tensor.set_requires_grad(false);
+  std::int64_t done = 0, total = 0;
+  for (const NamedOperator& op : operators)
+    for (const NamedOperator& solver : solvers)
+      total += is_wanted(config.operators, op.name) && is_wanted(config.solvers, solver.name) ? 1 : 0;
+  std::vector<InverseScore> scores;
+  for (const NamedOperator& op : operators) {
+    if (!is_wanted(config.operators, op.name)) continue;
+    Measured measured(prior, image, op, config);
+    scores.push_back(measured.first_guess());
+    for (const NamedOperator& solver : solvers) {
+      if (!is_wanted(config.solvers, solver.name)) continue;
+      scores.push_back(measured.run(solver));
+      if (progress && !progress({++done, total, op.name + ", " + solver.name}))
+        throw Error(Errc::kInterrupted, "stopped");
+    }
+  }
+  return scores;
+}
+
+std::string inverse_csv(const std::vector<InverseScore>& scores) {
+  io::CsvTable table({"operator", "solver", "psnr_db", "ssim", "residual_in_sigma", "seconds", "problem"});
+  for (const InverseScore& s : scores) {
+    const auto number = [&](double value, int decimals) {
+      return s.problem.empty() ? fixed(value, decimals) : std::string();
+    };
+    table.add({s.operation, s.solver, number(s.psnr, 3), number(s.ssim, 4), number(s.residual, 3), number(s.seconds, 2),
+               s.problem});
+  }
+  return table.text();
+}
+
+}  // namespace reseda::restoration

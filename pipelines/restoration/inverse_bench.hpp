@@ -1,0 +1,49 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "modules/core/config_node.hpp"
+#include "modules/core/progress.hpp"
+#include "pipelines/restoration/restoration_model.hpp"
+
+namespace reseda::restoration {
+
+struct InverseBenchConfig {
+  std::int64_t steps = 50;  ///< network calls of a solver
+  double sigma = 0.025;     ///< deviation of the measurement's noise, as a share of the range from black to white
+  std::vector<std::string> operators = {}, solvers = {};  ///< names to run; empty: every one
+  std::uint64_t seed = 0;
+};
+
+/// How one solver did on one operator.
+struct InverseScore {
+  std::string operation, solver;
+  double psnr = 0, ssim = 0;  ///< against the image, in [-1, 1]
+  double residual = 0;        ///< root mean square of y - H(x), in units of sigma
+  double seconds = 0;
+  std::string problem = {};  ///< why there is no result; empty where there is one
+};
+
+/// A linear measurement under the name it has in the table, with its settings.
+struct NamedOperator {
+  std::string name;
+  ConfigNode config;
+};
+
+/// Every linear operator of the registry that makes sense for an image of this many channels.
+std::vector<NamedOperator> bench_operators(std::int64_t channels);
+
+/// Measures the image with every operator, adds noise, and estimates it from each measurement with every solver that
+/// looks at one. The row "first guess" is H^+ y. A solver that does not fit the operator, or diverges, is a row with
+/// its message.
+/// @param image  [C,H,W] in [-1, 1]  @throws Error{kUsage} on unknown names, Error{kInterrupted} when progress says so
+std::vector<InverseScore> bench_inverse(const RestorationModel& prior, const at::Tensor& image,
+                                        const InverseBenchConfig& config, const ProgressSink& progress);
+
+std::string inverse_csv(const std::vector<InverseScore>& scores);
+
+}  // namespace reseda::restoration

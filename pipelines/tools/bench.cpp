@@ -1,0 +1,217 @@
+#include "pipelines/tools/bench.hpp"
+
+#include <cstdio>
+#include <filesystem>
+
+#include "io/record/atomic_file.hpp"
+#include "modules/core/log.hpp"
+#include "pipelines/common/batch_progress.hpp"
+#include "pipelines/restoration/inverse_bench.hpp"
+#include "pipelines/restoration/solver_bench.hpp"
+
+namespace reseda::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// "1,2,5" as numbers. @throws Error{kUsage}
+std::vector<std::int64_t> call_counts(const std::string& text) {
+  std::vector<std::int64_t> out;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    const bool number = !word.empty() && word.size() <= 4 && word.find_first_not_of("0123456789") == std::string::npos;
+    RESEDA_REQUIRE(number && std::stoll(word) > 0, Errc::kUsage,
+                   "--calls must be numbers from 1 to 9999 like 1,2,5, got '", text, "'");
+    out.push_back(std::stoll(word));
+    begin = end + 1;
+  }
+  return out;
+}
+
+/// The first `count` images, cut to the middle square of `side` pixels; 0 keeps all, or the whole image.
+restoration::ImageSet chosen_images(const app::Flags& flags, std::int64_t multiple) {
+  const std::int64_t count = flags.integer("images"), side = flags.integer("crop");
+  restoration::ImageSet set = restoration::read_images({fs::path(flags.text("data"))}, std::max(side, multiple));
+  if (count > 0 && set.images.size() > static_cast<std::size_t>(count)) {
+    // Evenly spread over the folder.
+    restoration::ImageSet some;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::size_t at = static_cast<std::size_t>(i) * set.images.size() / static_cast<std::size_t>(count);
+      some.names.push_back(set.names[at]);
+      some.images.push_back(set.images[at]);
+    }
+    set = std::move(some);
+  }
+  for (at::Tensor& image : set.images) {
+    const std::int64_t height = side > 0 ? side : image.size(1) / multiple * multiple;
+    const std::int64_t width = side > 0 ? side : image.size(2) / multiple * multiple;
+    image = image.narrow(1, (image.size(1) - height) / 2, height).narrow(2, (image.size(2) - width) / 2, width);
+    image = image.contiguous();
+  }
+  return set;
+}
+
+void print_table(const std::vector<restoration::SolverScore>& scores) {
+  std::printf("%-16s %-28s %5s %9s %7s %10s\n", "model", "solver", "calls", "PSNR dB", "SSIM", "s/image");
+  for (const auto& s : scores)
+    std::printf("%-16s %-28s %5lld %9.3f %7.4f %10.3f\n", s.model.c_str(), s.solver.c_str(),
+                static_cast<long long>(s.calls), s.psnr, s.ssim, s.seconds);
+}
+
+int bench_solvers(const app::Flags& flags) {
+  const std::vector<std::int64_t> calls = call_counts(flags.text("calls"));
+  const fs::path out = flags.text("output");
+  const io::Existing existing = flags.on("overwrite") ? io::Existing::kReplace : io::Existing::kRefuse;
+  RESEDA_REQUIRE(flags.on("overwrite") || !fs::exists(out / "solvers.csv"), Errc::kOutput,
+                 (out / "solvers.csv").string(), ": exists; give --overwrite or another folder");
+  const app::Compute compute = app::open_compute(flags);
+  app::BatchProgress display(app::ProgressStyle::kAuto, 1);
+  std::vector<restoration::SolverScore> scores;
+  std::vector<std::string> plots, names;
+  for (const std::string& file : flags.list("model")) {
+    const restoration::RestorationModel model = restoration::RestorationModel::load(file);
+    const restoration::ImageSet images = chosen_images(flags, model.network().time_multiple());
+    display.start(model.config().name);
+    const auto rows = restoration::bench_solvers(model, images, calls, compute.seed, [&](const Progress& progress) {
+      display.step(progress);
+      return !app::stop_requested();
+    });
+    scores.insert(scores.end(), rows.begin(), rows.end());
+    names.push_back(model.config().name);
+    plots.push_back(restoration::solver_plot(rows, model.config().name));
+  }
+  fs::create_directories(out);
+  for (std::size_t i = 0; i < plots.size(); ++i)
+    io::write_file(out / ("solvers-" + names[i] + ".svg"), plots[i], existing);
+  io::write_file(out / "solvers.csv", restoration::solver_csv(scores), existing);
+  print_table(scores);
+  log::info("written: ", (out / "solvers.csv").string(), " and ", plots.size(), " plots");
+  return 0;
+}
+
+void print_table(const std::vector<restoration::InverseScore>& scores) {
+  std::printf("%-20s %-20s %9s %7s %10s %8s\n", "operator", "solver", "PSNR dB", "SSIM", "res/sigma", "s");
+  for (const auto& s : scores) {
+    if (s.problem.empty())
+      std::printf("%-20s %-20s %9.3f %7.4f %10.3f %8.2f\n", s.operation.c_str(), s.solver.c_str(), s.psnr, s.ssim,
+                  s.residual, s.seconds);
+    else
+      std::printf("%-20s %-20s %s\n", s.operation.c_str(), s.solver.c_str(), s.problem.c_str());
+  }
+}
+
+int bench_inverse(const app::Flags& flags) {
+  const fs::path file = fs::path(flags.text("output")) / "inverse.csv";
+  RESEDA_REQUIRE(flags.on("overwrite") || !fs::exists(file), Errc::kOutput, file.string(),
+                 ": exists; give --overwrite or another folder");
+  RESEDA_REQUIRE(flags.list("model").size() == 1, Errc::kUsage, "bench inverse takes one --model, the prior");
+  const app::Compute compute = app::open_compute(flags);
+  const restoration::RestorationModel prior = restoration::RestorationModel::load(flags.list("model").front());
+  RESEDA_REQUIRE(!prior.config().conditional, Errc::kUsage, flags.list("model").front(),
+                 ": sees the measurement itself; bench inverse needs a prior (conditional: false)");
+  const restoration::ImageSet images = chosen_images(flags, prior.network().time_multiple());
+  const at::Tensor image = images.images.front() / 127.5 - 1.0;
+  restoration::InverseBenchConfig config;
+  config.steps = flags.integer("steps");
+  config.sigma = flags.number("sigma");
+  config.operators = flags.list("operator");
+  config.solvers = flags.list("solver");
+  config.seed = compute.seed;
+  app::BatchProgress display(app::ProgressStyle::kAuto, 1);
+  display.start(images.names.front());
+  const auto scores = restoration::bench_inverse(prior, image, config, [&](const Progress& progress) {
+    display.step(progress);
+    return !app::stop_requested();
+  });
+  fs::create_directories(file.parent_path());
+  io::write_file(file, restoration::inverse_csv(scores),
+                 flags.on("overwrite") ? io::Existing::kReplace : io::Existing::kRefuse);
+  print_table(scores);
+  log::info("written: ", file.string());
+  return 0;
+}
+
+int bench(const app::Flags& flags) {
+  return flags.text("what") == "solvers" ? bench_solvers(flags) : bench_inverse(flags);
+}
+
+}  // namespace
+
+app::Verb bench_verb() {
+  app::Verb verb;
+  verb.name = "bench";
+  verb.about =
+      "Compares solvers: of a restoration model by number of network calls on images degraded as it was trained for, "
+      "or "
+      "of a prior on every linear measurement of one image.";
+  verb.example = "reseda tools bench solvers --model run/model.safetensors --data frames --calls 1,2,5,10 -o table";
+  verb.flags.add({.name = "what",
+                  .help = "solvers (of a restoration model) or inverse (solvers of inverse problems with a prior)",
+                  .choices = {"solvers", "inverse"},
+                  .required = true,
+                  .positional = true});
+  verb.flags.add({.name = "model",
+                  .word = "FILE",
+                  .help = "Restoration model (solvers: may be repeated), or the prior",
+                  .group = "Data",
+                  .hint = app::ValueHint::kFile,
+                  .required = true,
+                  .repeatable = true});
+  verb.flags.add({.name = "data",
+                  .word = "DIR",
+                  .help = "Folder of clean images; inverse takes its first",
+                  .group = "Data",
+                  .hint = app::ValueHint::kFolder,
+                  .required = true});
+  verb.flags.add({.name = "output",
+                  .letter = 'o',
+                  .word = "DIR",
+                  .help = "Folder for solvers.csv and a plot per model, or inverse.csv",
+                  .group = "Data",
+                  .hint = app::ValueHint::kFolder,
+                  .required = true});
+  verb.flags.add({.name = "overwrite", .type = app::FlagType::kSwitch, .help = "Replace files", .group = "Data"});
+  verb.flags.add({.name = "calls",
+                  .value = "1,2,3,5,10,50",
+                  .word = "N,N",
+                  .help = "Numbers of network calls",
+                  .group = "Solvers"});
+  verb.flags.add({.name = "images",
+                  .type = app::FlagType::kInteger,
+                  .value = "0",
+                  .help = "Images, evenly spread over the folder; 0 takes all",
+                  .least = 0.0});
+  verb.flags.add({.name = "crop",
+                  .type = app::FlagType::kInteger,
+                  .value = "0",
+                  .help = "Side of the middle square that is used, pixels; 0 takes whole images",
+                  .least = 0.0});
+  verb.flags.add({.name = "steps",
+                  .type = app::FlagType::kInteger,
+                  .value = "50",
+                  .help = "Network calls of each solver",
+                  .group = "Inverse",
+                  .least = 1.0});
+  verb.flags.add({.name = "sigma",
+                  .type = app::FlagType::kNumber,
+                  .value = "0.025",
+                  .help = "Deviation of the measurement's noise, as a share of the range from black to white",
+                  .group = "Inverse",
+                  .least = 0.0});
+  verb.flags.add({.name = "operator",
+                  .word = "NAME",
+                  .help = "Only this operator; may be repeated",
+                  .group = "Inverse",
+                  .repeatable = true});
+  verb.flags.add({.name = "solver",
+                  .word = "NAME",
+                  .help = "Only this solver; may be repeated",
+                  .group = "Inverse",
+                  .repeatable = true});
+  verb.flags.add(app::compute_flags());
+  verb.run = bench;
+  return verb;
+}
+
+}  // namespace reseda::tools
