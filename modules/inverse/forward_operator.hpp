@@ -30,7 +30,7 @@ class SpectralForm {
 class ForwardOperator {
  public:
   virtual ~ForwardOperator() = default;
-  /// @param x  [B,C,H,W], real or complex as the operator says  @return the measurement, [B,...]
+  /// @param x  [B,C,H,W], B >= 1, real or complex as the operator says  @return the measurement, [B,...]
   /// @throws Error{kUsage} where the shape is not the operator's
   virtual at::Tensor apply(const at::Tensor& x) const = 0;
   virtual bool is_linear() const { return true; }

@@ -63,7 +63,8 @@ at::Tensor add_measurement_noise(const MeasurementNoiseConfig& config, const at:
   const double dark = config.dark, span = 1 - dark;
   at::Tensor y;
   if (config.model == "rician") {
-    y = dark + at::hypot(span * amount + config.sigma * draw(0, mean.sizes()), config.sigma * draw(1, mean.sizes()));
+    const at::Tensor along = draw(0, mean.sizes()), across = draw(1, mean.sizes());
+    y = dark + at::hypot(span * amount + config.sigma * along, config.sigma * across);
   } else if (config.model == "speckle") {
     std::vector<std::int64_t> shape = mean.sizes().vec();
     shape.push_back(2 * config.looks);

@@ -14,6 +14,8 @@
 namespace reseda::inverse {
 namespace {
 
+constexpr std::int64_t kLargestMasks = std::int64_t{1} << 33;  ///< values, all masks of a file together
+
 struct Point {
   double row, column;
 };
@@ -133,6 +135,17 @@ at::Tensor stroke_mask(std::int64_t height, std::int64_t width, double missing, 
   RESEDA_REQUIRE(canvas.missing() < height * width, Errc::kUsage, "operator.mask: strokes over ", missing, " of ",
                  height, " x ", width, " pixels leave none to measure");
   return canvas.mask();
+}
+
+at::Tensor unpack_masks(const at::Tensor& packed, at::IntArrayRef shape) {
+  const bool whole = shape.size() == 2 && shape[0] > 0 && shape[1] > 0 && shape[0] <= kLargestMasks / shape[1];
+  RESEDA_REQUIRE(whole && packed.dim() == 1 && packed.scalar_type() == at::kByte &&
+                     packed.size(0) == (shape[0] * shape[1] + 7) / 8,
+                 Errc::kInput, "packed masks: ", packed.toString(), " ", packed.sizes(),
+                 " does not hold one bit for each value of ", shape);
+  const at::Tensor shifts = at::arange(7, -1, -1, at::kByte);
+  const at::Tensor bits = at::bitwise_and(at::bitwise_right_shift(packed.unsqueeze(1), shifts), 1);
+  return bits.flatten().slice(0, 0, shape[0] * shape[1]).reshape(shape);
 }
 
 }  // namespace reseda::inverse

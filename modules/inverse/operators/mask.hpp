@@ -12,7 +12,7 @@ namespace reseda::inverse {
 /// same mask on every machine.
 struct MaskConfig {
   std::string kind = "box";
-  std::vector<std::int64_t> box;
+  std::vector<std::int64_t> box = {};
   double missing = 0.2;
   std::int64_t seed = 0;
   template <class V>
@@ -37,5 +37,10 @@ at::Tensor random_mask(std::int64_t height, std::int64_t width, double missing, 
 /// The last segment may overshoot. Draws: Chooser(seed, "mask", "strokes").
 /// After: Yu et al. 2019, "Free-Form Image Inpainting with Gated Convolution", Alg. 1.
 at::Tensor stroke_mask(std::int64_t height, std::int64_t width, double missing, std::uint64_t seed);
+
+/// Masks as RED-diff stores them: bits in the order [N, n], the highest of a byte first (numpy's packbits).
+/// @param packed  [ceil(N n / 8)] uint8   @return [N,n] uint8, 0 and 1
+/// @throws Error{kInput} where the bytes do not fit the shape
+at::Tensor unpack_masks(const at::Tensor& packed, at::IntArrayRef shape);
 
 }  // namespace reseda::inverse

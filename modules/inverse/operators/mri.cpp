@@ -41,11 +41,6 @@ void MriConfig::validate() const {
   diffusion::require_choice("operator.adjoint", adjoint, {"exact", "inverse"});
   RESEDA_REQUIRE(coils >= 1 && coils <= kMostCoils, Errc::kUsage, "operator.coils must be in 1 .. ", kMostCoils,
                  ", got ", coils);
-  const std::int64_t channels = image.empty() ? 0 : image[0], each = values == "pairs" ? 2 : 1;
-  RESEDA_REQUIRE(channels % each == 0, Errc::kUsage, "operator.values = pairs needs an even number of channels, got ",
-                 channels);
-  RESEDA_REQUIRE(coils == 1 || channels == each, Errc::kUsage, "operator.coils > 1 needs images of ", each,
-                 " channel(s), got ", channels);
 }
 
 Mri::Mri(const MriConfig& config) : Mri(config, configured_mask(config), simulated_maps(config)) {}
@@ -53,6 +48,8 @@ Mri::Mri(const MriConfig& config) : Mri(config, configured_mask(config), simulat
 Mri::Mri(const MriConfig& config, const at::Tensor& mask, const at::Tensor& maps)
     : config_(config), shape_(config.image) {
   config_.validate();
+  RESEDA_REQUIRE(config_.values != "pairs" || shape_.channels % 2 == 0, Errc::kUsage,
+                 "operator.values = pairs needs an even number of channels, got ", shape_.channels);
   mask_ = (mask.dim() == 2 ? mask.unsqueeze(0).unsqueeze(0) : mask).to(at::kFloat);
   RESEDA_REQUIRE(
       mask_.dim() == 4 && mask_.size(1) == 1 && mask_.size(2) == shape_.height && mask_.size(3) == shape_.width,
@@ -79,10 +76,10 @@ std::int64_t Mri::spectra() const {
 
 at::Tensor Mri::to_complex(const at::Tensor& x) const {
   const bool complex = config_.values == "complex";
-  RESEDA_REQUIRE(
-      x.dim() == 4 && x.size(1) == shape_.channels && x.size(2) == shape_.height && x.size(3) == shape_.width,
-      Errc::kUsage, "operator mri takes images [B,", shape_.channels, ",", shape_.height, ",", shape_.width, "], got ",
-      x.sizes());
+  RESEDA_REQUIRE(x.dim() == 4 && x.size(0) >= 1 && x.size(1) == shape_.channels && x.size(2) == shape_.height &&
+                     x.size(3) == shape_.width,
+                 Errc::kUsage, "operator mri takes images [B,", shape_.channels, ",", shape_.height, ",", shape_.width,
+                 "] with B >= 1, got ", x.sizes());
   RESEDA_REQUIRE(complex ? x.is_complex() : x.is_floating_point(), Errc::kUsage, "operator mri takes ",
                  complex ? "complex" : "real", " images, got ", x.toString());
   if (config_.values != "pairs") return x;
