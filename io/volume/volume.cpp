@@ -6,6 +6,8 @@
 #include <cmath>
 #include <fstream>
 
+#include "io/volume/dicom_file.hpp"
+#include "io/volume/dicom_series.hpp"
 #include "io/volume/itk_header.hpp"
 #include "io/volume/volume_header.hpp"
 #include "io/volume/voxel_bytes.hpp"
@@ -88,14 +90,7 @@ at::Tensor values_of(const at::Tensor& stored, const VolumeHeader& header, const
   return values;
 }
 
-}  // namespace
-
-const std::vector<std::string>& volume_extensions() {
-  static const std::vector<std::string> all = {".nii", ".nii.gz", ".nrrd", ".mha"};
-  return all;
-}
-
-Volume read_volume(const std::filesystem::path& file, const VolumeLimits& limits) {
+Volume read_volume_file(const std::filesystem::path& file, const VolumeLimits& limits) {
   std::error_code failure;
   RESEDA_REQUIRE(std::filesystem::is_regular_file(file, failure), Errc::kInput, file.string(),
                  ": cannot read: ", failure ? failure.message() : "not a regular file");
@@ -109,6 +104,23 @@ Volume read_volume(const std::filesystem::path& file, const VolumeLimits& limits
   detail::read_voxel_bytes(file, header, {static_cast<char*>(stored.mutable_data_ptr()), stored.nbytes()});
   volume.voxels = values_of(stored, header, file.string());
   return volume;
+}
+
+}  // namespace
+
+const std::vector<std::string>& volume_extensions() {
+  static const std::vector<std::string> all = {".nii", ".nii.gz", ".nrrd", ".mha"};
+  return all;
+}
+
+Volume read_volume(const std::filesystem::path& place, const VolumeLimits& limits) {
+  std::error_code failure;
+  if (std::filesystem::is_directory(place, failure) || detail::is_dicom(place)) {
+    const DicomListing listing = find_series(place);
+    RESEDA_REQUIRE(listing.unreadable.empty(), Errc::kInput, listing.unreadable.front());
+    return read_series(choose_series(listing, "", place.string()), {.limits = limits});
+  }
+  return read_volume_file(place, limits);
 }
 
 }  // namespace reseda::io

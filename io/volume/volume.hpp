@@ -19,7 +19,8 @@ using Vector3 = std::array<double, 3>;
 struct VolumeGeometry {
   Vector3 spacing_mm = {1, 1, 1};  ///< between centres of neighbours along w, h and d; > 0
   Vector3 origin_mm = {0, 0, 0};   ///< centre of voxel (0, 0, 0)
-  /// Columns are unit vectors of w, h and d: direction[row][column]. Orthonormal, but of either handedness.
+  /// Columns are unit vectors of w, h and d: direction[row][column]. At right angles, except d of a tilted stack of
+  /// DICOM slices; of either handedness.
   std::array<Vector3, 3> direction = {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
 };
 
@@ -29,6 +30,8 @@ struct Volume {
   VolumeGeometry geometry = {};
   at::ScalarType stored = at::kFloat;                ///< how the file holds a voxel, before its scaling
   std::map<std::string, std::string> metadata = {};  ///< texts of the header that reseda gives no meaning
+  at::Tensor padding = {};  ///< [D,H,W] bool, where a DICOM image has only padding; undefined if nowhere
+  bool even = true;         ///< false: slices are not at equal distances, and spacing_mm[2] is their mean
 };
 
 struct VolumeLimits {
@@ -38,12 +41,13 @@ struct VolumeLimits {
 /// Reads a NIfTI-1 (.nii, .nii.gz), NRRD (.nrrd) or MetaImage (.mha) file: one scalar volume, data in the same file,
 /// plain or packed with zlib; a 2-D image is a volume of one slice. Geometry and metadata are what ITK understands; of
 /// NIfTI's two transforms it takes sform where that is orthogonal and the scanner's or equal to qform, else qform.
-/// Sizes in a header are checked against `limits` and against what the file's bytes could hold before anything is
+/// Of a folder, or a file of DICOM, it reads the only series, which must be regular: io/volume/dicom_series.hpp has
+/// more. Sizes in a header are checked against `limits` and against what the file's bytes could hold before anything is
 /// allocated. Integers must lie within +-2^24, where float32 is exact; 64-bit floats are rounded.
 /// @throws Error{kInput} naming file and rule: missing, unreadable, damaged, cut short, too large, axes that are not
 ///         orthogonal, NaN or infinite voxels; and what is not read: several volumes, colours, vectors, NIfTI-2, data
 ///         in a second file
-Volume read_volume(const std::filesystem::path& file, const VolumeLimits& limits = {});
+Volume read_volume(const std::filesystem::path& place, const VolumeLimits& limits = {});
 
 /// What a folder is searched for: ".nii", ".nii.gz", ".nrrd", ".mha", in lower case.
 const std::vector<std::string>& volume_extensions();

@@ -1,0 +1,76 @@
+#include "io/volume/codestream_header.hpp"
+
+#include <cstdint>
+
+#include "modules/core/error.hpp"
+
+namespace reseda::io::detail {
+namespace {
+
+struct Announced {
+  std::int64_t rows = 0, columns = 0;
+  int components = 0, bits = 0;
+};
+
+std::uint32_t big_endian(std::string_view bytes) {
+  std::uint32_t value = 0;
+  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
+  return value;
+}
+
+/// Frame headers of ISO 10918-1 (SOF0 ... SOF15) and JPEG-LS (SOF55).
+bool is_frame_header(unsigned marker) {
+  const bool table_or_jpg = marker == 0xC4 || marker == 0xC8 || marker == 0xCC;
+  return (marker >= 0xC0 && marker <= 0xCF && !table_or_jpg) || marker == 0xF7;
+}
+
+/// Walks the marker segments of JPEG or JPEG-LS up to the frame header: length, bits, rows, columns, components.
+Announced jpeg_sizes(std::string_view stream, const std::string& name) {
+  for (std::size_t at = 2; at + 4 <= stream.size();) {
+    RESEDA_REQUIRE(stream[at] == '\xFF', Errc::kInput, name, ": is damaged: a JPEG segment has no marker");
+    const auto marker = static_cast<unsigned char>(stream[at + 1]);
+    if (marker == 0xFF) {
+      ++at;
+      continue;
+    }
+    const std::uint32_t length = big_endian(stream.substr(at + 2, 2));
+    RESEDA_REQUIRE(length >= 2 && length <= stream.size() - at - 2, Errc::kInput, name,
+                   ": is damaged or cut short in its JPEG header");
+    const std::string_view body = stream.substr(at + 4, length - 2);
+    if (is_frame_header(marker) && body.size() >= 6) {
+      return {big_endian(body.substr(1, 2)), big_endian(body.substr(3, 2)), static_cast<unsigned char>(body[5]),
+              static_cast<unsigned char>(body[0])};
+    }
+    at += 2 + length;
+  }
+  reseda::detail::raise(Errc::kInput, name, ": is cut short: a JPEG frame has no header");
+}
+
+/// The SIZ segment of ISO 15444-1, which follows SOC.
+Announced jpeg2000_sizes(std::string_view stream, const std::string& name) {
+  RESEDA_REQUIRE(stream.size() >= 45 && big_endian(stream.substr(2, 2)) == 0xFF51, Errc::kInput, name,
+                 ": is damaged: a JPEG 2000 frame has no size");
+  const auto field = [&](std::size_t at) { return static_cast<std::int64_t>(big_endian(stream.substr(at, 4))); };
+  return {field(12) - field(20), field(8) - field(16), static_cast<int>(big_endian(stream.substr(40, 2))),
+          (static_cast<unsigned char>(stream[42]) & 0x7F) + 1};
+}
+
+}  // namespace
+
+int check_codestream(std::string_view stream, const PixelFormat& format, const std::string& name) {
+  Announced found;
+  if (stream.starts_with("\xFF\xD8")) {
+    found = jpeg_sizes(stream, name);
+  } else {
+    RESEDA_REQUIRE(stream.starts_with("\xFF\x4F"), Errc::kInput, name, ": a frame is no JPEG codestream");
+    found = jpeg2000_sizes(stream, name);
+  }
+  RESEDA_REQUIRE(found.rows == format.rows && found.columns == format.columns && found.components == 1, Errc::kInput,
+                 name, ": a compressed frame has ", found.columns, " x ", found.rows, " pixels of ", found.components,
+                 " components, the header says ", format.columns, " x ", format.rows, " of 1");
+  RESEDA_REQUIRE(found.bits >= 2 && found.bits <= format.allocated, Errc::kInput, name, ": a compressed frame has ",
+                 found.bits, " bits, the header allows ", format.allocated);
+  return found.bits;
+}
+
+}  // namespace reseda::io::detail
