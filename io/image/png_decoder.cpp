@@ -30,20 +30,26 @@ struct Source {
   }
 };
 
-/// Number of frames of an animated PNG, 0 of a still one. Only the chunks before the pixels are looked at.
-std::uint32_t animation_frames(std::string_view bytes) {
+/// Walks over the chunks, each of which must lie within the file: libpng takes memory for what a chunk claims to hold.
+/// @return number of frames of an animated PNG, else 0
+std::uint32_t check_chunks(std::string_view bytes, const std::string& name) {
+  constexpr std::size_t kLengthTypeAndSum = 12;
   const auto number = [&](std::size_t at) {
     std::uint32_t value = 0;
     for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
     return value;
   };
-  for (std::size_t at = kSignature.size(); at + 12 <= bytes.size();) {
-    const std::string_view type = bytes.substr(at + 4, 4);
-    if (type == "IDAT") return 0;
-    if (type == "acTL") return number(at + 8);
-    at += std::size_t{12} + number(at);
+  std::uint32_t frames = 0;
+  std::size_t at = kSignature.size();
+  for (std::string_view type; type != "IEND";) {
+    const std::size_t left = bytes.size() - at;
+    const std::uint32_t length = left < kLengthTypeAndSum ? 0 : number(at);
+    RESEDA_REQUIRE(left >= kLengthTypeAndSum + length, Errc::kInput, name, ": cannot be decoded as PNG: is cut short");
+    type = bytes.substr(at + 4, 4);
+    if (type == "acTL" && length >= 4) frames = number(at + 8);
+    at += kLengthTypeAndSum + length;
   }
-  return 0;
+  return frames;
 }
 
 /// Text of a tEXt chunk as UTF-8.
@@ -148,7 +154,7 @@ Layout read_layout(PngSession& session, const std::string& name, const ImageLimi
 bool is_png(std::string_view bytes) { return bytes.starts_with(kSignature); }
 
 Image decode_png(std::string_view bytes, const std::string& name, const ImageLimits& limits) {
-  const std::uint32_t frames = animation_frames(bytes);
+  const std::uint32_t frames = check_chunks(bytes, name);
   RESEDA_REQUIRE(frames <= 1, Errc::kInput, name, ": is an animation of ", frames, " frames, expected a still image");
   PngSession session(PngSession::Mode::kRead);
   Source source{bytes};

@@ -3,7 +3,7 @@
 
 #include "io/batch/discovery.hpp"
 #include "tests/io/image/image_fixture.hpp"
-#include "tests/support/data_folder.hpp"
+#include "tests/support/shared_data.hpp"
 
 namespace reseda::io {
 namespace {
@@ -22,7 +22,7 @@ const std::vector<Sums> kRadiometric = {
     {"dji_m4t_0001.tiff", 6035584960, 3040237985908},  {"flirpy_example.tiff", 2288272037, 1152648945922}};
 
 TEST(InfraredData, RadiometricCountsEqualTifffile) {
-  const auto folder = tests::data_folder("infrared/radiometric16");
+  const auto folder = tests::shared_data("infrared/radiometric16");
   if (folder.empty()) GTEST_SKIP() << "infrared/radiometric16 is not here (RESEDA_DATA_DIR)";
   for (const Sums& expected : kRadiometric) {
     SCOPED_TRACE(expected.name);
@@ -38,7 +38,7 @@ TEST(InfraredData, RadiometricCountsEqualTifffile) {
 }
 
 TEST(InfraredData, EveryFileIsRead) {
-  const auto folder = tests::data_folder("infrared");
+  const auto folder = tests::shared_data("infrared");
   if (folder.empty()) GTEST_SKIP() << "infrared is not here (RESEDA_DATA_DIR)";
   const Discovery found =
       discover_inputs({folder.string()}, {.recursive = true, .extensions = image_extensions(), .leave_out = {}});
