@@ -25,11 +25,11 @@ struct ExactCopy {
 
 /// Runs a reader, which may refuse the bytes but nothing else.
 template <class Function>
-void may_refuse(Function&& function) {
+void may_refuse(Function&& function, Errc code = Errc::kCheckpoint) {
   try {
     function();
   } catch (const Error& error) {
-    if (error.code() != Errc::kCheckpoint || std::strchr(error.what(), '\n') != nullptr) std::abort();
+    if (error.code() != code || std::strchr(error.what(), '\n') != nullptr) std::abort();
   }
 }
 

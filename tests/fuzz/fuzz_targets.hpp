@@ -11,6 +11,8 @@ void safetensors(std::span<const std::uint8_t> bytes);
 void zip(std::span<const std::uint8_t> bytes);
 void pickle(std::span<const std::uint8_t> bytes);
 void torch_legacy(std::span<const std::uint8_t> bytes);
+void array(std::span<const std::uint8_t> bytes);
 void audio(std::span<const std::uint8_t> bytes);
+void image(std::span<const std::uint8_t> bytes);
 
 }  // namespace reseda::fuzz

@@ -55,9 +55,13 @@ TEST(FuzzReplay, Safetensors) { replay("safetensors", safetensors, {4096, 20000}
 TEST(FuzzReplay, Zip) { replay("zip", zip, {2048, 2000}); }
 TEST(FuzzReplay, Pickle) { replay("pickle", pickle, {2048, 2000}); }
 TEST(FuzzReplay, TorchLegacy) { replay("torch_legacy", torch_legacy, {2048, 2000}); }
+TEST(FuzzReplay, Array) { replay("array", array, {4096, 20000}); }
 
 #ifdef RESEDA_FUZZ_AUDIO
 TEST(FuzzReplay, Audio) { replay("audio", audio, {2048, 3000}); }
+#endif
+#ifdef RESEDA_FUZZ_IMAGE
+TEST(FuzzReplay, Image) { replay("image", image, {1024, 1500}); }
 #endif
 
 }  // namespace

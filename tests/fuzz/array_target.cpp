@@ -1,0 +1,13 @@
+#include "io/array/npy.hpp"
+#include "tests/fuzz/checkpoint_walk.hpp"
+#include "tests/fuzz/fuzz_targets.hpp"
+
+namespace reseda::fuzz {
+
+void array(std::span<const std::uint8_t> bytes) {
+  const ExactCopy copy(bytes);
+  may_refuse([&] { io::parse_npy(copy.span(), "fuzz"); }, Errc::kInput);
+  may_refuse([&] { io::parse_npz(copy.span(), "fuzz"); }, Errc::kInput);
+}
+
+}  // namespace reseda::fuzz
