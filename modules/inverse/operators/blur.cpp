@@ -73,8 +73,12 @@ std::unique_ptr<ForwardOperator> make_blur(const ImageShape& shape, const at::Te
   if (boundary == Boundary::kPeriodic) return std::make_unique<CircularBlur>(shape, kernel, singular_cut);
   const std::vector<at::Tensor> vectors = product_of(kernel);
   if (vectors.empty()) return std::make_unique<PaddedBlur>(shape, kernel, boundary);
-  return std::make_unique<Separable>("blur", shape, axis_svd(vectors[0], shape.height, boundary, singular_cut),
-                                     axis_svd(vectors[1], shape.width, boundary, singular_cut), Separable::Form{});
+  const MatrixSvd rows = axis_svd(vectors[0], shape.height, boundary, singular_cut);
+  const bool symmetric = shape.height == shape.width && vectors[0].sizes() == vectors[1].sizes() &&
+                         at::allclose(vectors[0], vectors[1], 0.0, kProductTolerance);
+  return std::make_unique<Separable>("blur", shape, rows,
+                                     symmetric ? rows : axis_svd(vectors[1], shape.width, boundary, singular_cut),
+                                     Separable::Form{});
 }
 
 at::Tensor reddiff_blur_matrix(const at::Tensor& taps, std::int64_t count) {
