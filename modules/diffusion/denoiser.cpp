@@ -210,8 +210,16 @@ Estimates NetworkDenoiser::operator()(const at::Tensor& x, double t, const Condi
   const at::Tensor time = network_input_times(process_, at::full({x.size(0)}, t, at::kDouble)).to(x.device());
   const at::Tensor seen = condition.extra.defined() ? at::cat({condition.y, condition.extra}, 1) : condition.y;
   const bool needs_rates = target_ == Target::kVelocity || target_ == Target::kResNoise;
-  return estimates_from(target_, call_(x, seen, time), x, condition.y, process_.at(t),
-                        needs_rates ? process_.rate(t) : Rates{});
+  at::Tensor prediction = call_(x, seen, time), range;
+  if (target_ != Target::kResidualAndNoise && prediction.dim() >= 2 && prediction.size(1) == 2 * x.size(1)) {
+    const auto parts = prediction.chunk(2, 1);
+    prediction = parts[0];
+    range = parts[1];
+  }
+  Estimates found =
+      estimates_from(target_, prediction, x, condition.y, process_.at(t), needs_rates ? process_.rate(t) : Rates{});
+  if (range.defined()) found.variance_share = (range + 1) / 2;
+  return found;
 }
 
 }  // namespace reseda::diffusion

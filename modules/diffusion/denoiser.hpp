@@ -19,6 +19,11 @@ struct Estimates {
   at::Tensor x0, eps;
   /// y - x0 as the network says by itself, where that need not agree with x0; undefined: y - x0.
   at::Tensor residual = {};
+  /// Where the network also predicts the variance of a reverse step: its place in [0, 1] between the logarithms of the
+  /// posterior's and the forward step's variance, shape of x; else undefined.
+  at::Tensor variance_share = {};
+  /// By a GuidedDenoiser: the estimate of x0 before it, and the gradient that it put into x0 and eps; else undefined.
+  at::Tensor unguided_x0 = {}, guidance = {};
 };
 
 /// Solves a prediction for {x0, eps} with x = a x0 + b y + c eps.
@@ -52,6 +57,8 @@ class Denoiser {
 
 /// A network behind its target and its process. Where the condition has extra channels, y is [y, extra] by channels.
 ///   call(x, y, t) -> prediction, t as network_input_times gives it: [B] float32, or [B,K]
+/// A prediction of twice the state's channels, but for residual_and_noise, is [target, v] with v from -1 to 1, the
+/// learned range of a reverse step's variance.
 class NetworkDenoiser final : public Denoiser {
  public:
   using Call = std::function<at::Tensor(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t)>;

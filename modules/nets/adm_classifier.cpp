@@ -38,11 +38,9 @@ AdmClassifier::AdmClassifier(const AdmClassifierConfig& config) : config_(config
 }
 
 at::Tensor AdmClassifier::forward(const at::Tensor& x, const at::Tensor& /*y*/, const at::Tensor& t) {
-  const at::Tensor input =
-      image_input({.state_channels = config_.adm.in_channels, .condition_channels = 0, .multiple = time_multiple()}, x,
-                  {})
-          .to(torso_type(config_.adm, compute_type()))
-          .contiguous(at::MemoryFormat::ChannelsLast);
+  const ImageInput takes = {
+      .state_channels = config_.adm.in_channels, .condition_channels = 0, .multiple = time_multiple()};
+  const at::Tensor input = torso_input(config_.adm, compute_type(), image_input(takes, x, {}));
   require_times(t, x);
   std::vector<at::Tensor> skips;
   const at::Tensor h = encoder_->forward(input, at::silu(encoder_->embed(t)), skips, probe_).to(at::kFloat);

@@ -58,6 +58,12 @@ at::ScalarType torso_type(const AdmConfig& config, at::ScalarType compute_type) 
   return config.torso == "f16" && compute_type == at::kFloat ? at::kHalf : compute_type;
 }
 
+at::Tensor torso_input(const AdmConfig& config, at::ScalarType compute_type, const at::Tensor& joined) {
+  const bool trains_on_cpu = at::GradMode::is_enabled() && joined.device().is_cpu();
+  return joined.to(torso_type(config, compute_type))
+      .contiguous(trains_on_cpu ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast);
+}
+
 AdmStage::AdmStage(std::vector<std::shared_ptr<nn::AdmLayer>> layers) : layers_(std::move(layers)) {
   for (std::size_t i = 0; i < layers_.size(); ++i) register_module(std::to_string(i), layers_[i]);
 }

@@ -77,12 +77,10 @@ at::Tensor AdmUnet::joined(const at::Tensor& x, const at::Tensor& y) const {
   at::Tensor condition = y;
   if (config_.condition_channels > 0 && y.defined() && y.dim() == 4 && x.dim() == 4)
     condition = at::upsample_bilinear2d(y, {x.size(2), x.size(3)}, /*align_corners=*/false);
-  return image_input({.state_channels = config_.adm.in_channels,
-                      .condition_channels = config_.condition_channels,
-                      .multiple = time_multiple()},
-                     x, condition)
-      .to(torso_type(config_.adm, compute_type()))
-      .contiguous(at::MemoryFormat::ChannelsLast);
+  const ImageInput input = {.state_channels = config_.adm.in_channels,
+                            .condition_channels = config_.condition_channels,
+                            .multiple = time_multiple()};
+  return torso_input(config_.adm, compute_type(), image_input(input, x, condition));
 }
 
 at::Tensor AdmUnet::embed(const at::Tensor& t, const at::Tensor& labels) const {

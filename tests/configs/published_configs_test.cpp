@@ -69,11 +69,9 @@ const std::map<std::string, std::map<std::string, Names>> kAhead = {
        {"image_size", "patch_size", "in_channels", "embed_dim", "hidden_dim", "output_dim", "depth", "num_heads",
         "mlp_ratio", "qkv_bias", "classes", "layernorm"}}}},
     {"process",
-     {{"ddpm", {"schedule", "steps", "beta_first", "beta_last", "rescale_timesteps"}},
-      {"resshift", with(kResshift, {"normalize_input", "latent_flag"})},
+     {{"resshift", with(kResshift, {"normalize_input", "latent_flag"})},
       {"upsr", with(kResshift, {"un", "min_noise"})},
       {"karras_ve", {"scales", "sigma_min", "sigma_max", "sigma_data", "rho", "time"}}}},
-    {"sampler", {{"ddpm_ancestral", {"steps", "variance", "clip"}}}},
     {"solver",
      {{"red_diff",
        {"num_steps", "start_step", "end_step", "lr", "obs_weight", "grad_term_weight", "denoise_term_weight",
@@ -106,7 +104,7 @@ void expect_component(const Entries& entries, const std::string& kind, const Con
   ASSERT_TRUE(ahead.count(name)) << file.name << ": unknown " << kind << " " << name;
   expect_keys(options, ahead.at(name), file.name + ": " + kind);
   for (const std::string& key : ahead.at(name))
-    EXPECT_TRUE(options.find(key) != nullptr || name == "ddpm") << file.name << ": " << kind << " lacks " << key;
+    EXPECT_TRUE(options.find(key) != nullptr) << file.name << ": " << kind << " lacks " << key;
 }
 
 TEST(Configs, BeginWithAComment) {

@@ -40,6 +40,8 @@ void run_residual_weights(GoldenCase& golden);
 void run_adm_unet(GoldenCase& golden);
 void run_adm_classifier(GoldenCase& golden);
 void run_adm_blocks(GoldenCase& golden);
+void run_gd_schedules(GoldenCase& golden);
+void run_gd_sampling(GoldenCase& golden);
 #ifdef RESEDA_WITH_SPEECH
 void run_enhance(GoldenCase& golden);
 void run_script(GoldenCase& golden);
@@ -119,8 +121,8 @@ constexpr std::array kKinds = {
     Kind{"reddiff", "adm_classifier", run_adm_classifier},
     Kind{"reddiff", "adm_blocks", run_adm_blocks},
     Kind{"reddiff", "ct_radon", nullptr, kNeedsInverse},
-    Kind{"reddiff", "gd_sampling", nullptr, kNeedsInverse},
-    Kind{"reddiff", "gd_schedules", nullptr, kNeedsInverse},
+    Kind{"reddiff", "gd_sampling", run_gd_sampling},
+    Kind{"reddiff", "gd_schedules", run_gd_schedules},
     Kind{"reddiff", "mask", nullptr, kNeedsInverse},
     Kind{"reddiff", "mbir", nullptr, kNeedsInverse},
     Kind{"reddiff", "mri_masks", nullptr, kNeedsInverse},

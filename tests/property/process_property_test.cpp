@@ -13,7 +13,7 @@ namespace reseda::diffusion {
 namespace {
 
 /// Processes whose weights on x0 and y do not sum to 1.
-const std::set<std::string> kUnbalanced = {"resfusion"};
+const std::set<std::string> kUnbalanced = {"ddpm", "resfusion"};
 
 constexpr Target kTargets[] = {Target::kX0,       Target::kEps,      Target::kScore,    Target::kV,
                                Target::kVelocity, Target::kResidual, Target::kResNoise, Target::kResidualAndNoise,

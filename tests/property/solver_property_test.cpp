@@ -143,7 +143,9 @@ TEST_P(EveryBridge, IsFollowedOnGaussianData) {
     for (const std::string grid : {"uniform", "log_snr"}) {
       if (grid == "uniform" && GetParam().name == "exploding") continue;  // hardly a step where the noise is that of x0
       if (!fits(process(), 60, grid, "t_end")) continue;
-      EXPECT_LT(largest(run(solver, 60, grid, "t_end", oracle, noise_) - exact), first ? 0.08 : 0.02)
+      // Even steps in the time of ddpm's linear schedule are long in ln(c / a) at the clean end.
+      const double bound = grid == "uniform" && GetParam().name == "ddpm" ? 0.04 : 0.02;
+      EXPECT_LT(largest(run(solver, 60, grid, "t_end", oracle, noise_) - exact), first ? 0.08 : bound)
           << label(solver, grid, "t_end");
     }
   }
