@@ -19,7 +19,7 @@ ImageSet read_images(const std::vector<std::filesystem::path>& folders, std::int
   ImageSet set;
   for (const std::filesystem::path& folder : folders) {
     const io::Discovery found =
-        io::discover_inputs({folder.string()}, {.recursive = true, .extensions = {".png"}, .leave_out = {}});
+        io::discover_inputs({folder.string()}, {.recursive = true, .extensions = io::image_extensions(), .leave_out = {}});
     for (const io::InputFile& file : found.files) {
       const at::Tensor pixels = io::read_image(file.path).pixels;
       RESEDA_REQUIRE(pixels.size(1) >= least && pixels.size(2) >= least, Errc::kInput, file.path.string(), ": ",

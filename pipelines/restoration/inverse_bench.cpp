@@ -23,10 +23,31 @@ ConfigNode options(const std::string& name, const std::vector<std::pair<std::str
   return node;
 }
 
+/// A component under the name it has in the table, with its settings.
+struct Named {
+  std::string name;
+  ConfigNode config;
+};
+
+/// Operators of the registry, with their defaults but for one that has none.
+std::vector<Named> bench_operators() {
+  std::vector<Named> out;
+  for (const inverse::OperatorEntry* entry : inverse::operator_entries()) {
+    ConfigNode config = options(entry->name);
+    if (entry->name == "composition") {
+      ConfigNode parts = ConfigNode::list();
+      for (const char* part : {"blur", "super_resolution"}) parts.append(options(part));
+      config["parts"] = parts;
+    }
+    out.push_back({entry->name, config});
+  }
+  return out;
+}
+
 /// Solvers of the registry that look at the measurement, in its order, with this many calls where they take a number.
-std::vector<NamedOperator> bench_solvers_by_name(std::int64_t steps) {
+std::vector<Named> bench_solvers_by_name(std::int64_t steps) {
   const auto count = std::to_string(steps);
-  std::vector<NamedOperator> out;
+  std::vector<Named> out;
   for (const inverse::SolverEntry* entry : inverse::solver_entries()) {
     const std::string& name = entry->name;
     if (name == "ddim" || name == "sds" || name == "sds_var") continue;  // samples of the prior alone
@@ -38,11 +59,11 @@ std::vector<NamedOperator> bench_solvers_by_name(std::int64_t steps) {
   return out;
 }
 
-void require_known(const std::vector<std::string>& wanted, const std::vector<NamedOperator>& known, const char* kind) {
+void require_known(const std::vector<std::string>& wanted, const std::vector<Named>& known, const char* kind) {
   for (const std::string& name : wanted) {
     std::string all;
     bool found = false;
-    for (const NamedOperator& one : known) {
+    for (const Named& one : known) {
       all += (all.empty() ? "" : ", ") + one.name;
       found = found || one.name == name;
     }
@@ -57,8 +78,7 @@ bool is_wanted(const std::vector<std::string>& wanted, const std::string& name) 
 /// One measurement of the image, and everything that is asked of it.
 class Measured {
  public:
-  Measured(const RestorationModel& prior, const at::Tensor& image, const NamedOperator& named,
-           const InverseBenchConfig& config)
+  Measured(const RestorationModel& prior, const at::Tensor& image, const Named& named, const InverseBenchConfig& config)
       : prior_(prior),
         name_(named.name),
         image_(image.unsqueeze(0)),
@@ -71,9 +91,10 @@ class Measured {
     start_ = operator_->pseudo_inverse(y_);
   }
 
+  bool is_linear() const { return operator_->is_linear(); }
   InverseScore first_guess() const { return scored("first guess", start_, 0); }
 
-  InverseScore run(const NamedOperator& named) {
+  InverseScore run(const Named& named) {
     diffusion::SampleContext sample{noise_, name_, {}, {}};
     inverse::SolveContext context{sample, sigma_, {}};
     const auto start = std::chrono::steady_clock::now();
@@ -118,40 +139,30 @@ std::string fixed(double value, int decimals) {
 
 }  // namespace
 
-std::vector<NamedOperator> bench_operators(std::int64_t channels) {
-  std::vector<NamedOperator> out;
-  for (const inverse::OperatorEntry* entry : inverse::operator_entries()) {
-    const std::string& name = entry->name;
-    if (name == "colourise" && channels != 3) continue;
-    const ConfigNode config = options(name);
-    const std::int64_t shape[] = {channels, 64, 64};
-    if (!inverse::make_operator(config, shape)->is_linear()) continue;
-    out.push_back({name, config});
-  }
-  return out;
-}
-
 std::vector<InverseScore> bench_inverse(const RestorationModel& prior, const at::Tensor& image,
                                         const InverseBenchConfig& config, const ProgressSink& progress) {
-  const std::vector<NamedOperator> operators = bench_operators(image.size(0));
-  const std::vector<NamedOperator> solvers = bench_solvers_by_name(config.steps);
+  const std::vector<Named> operators = bench_operators(), solvers = bench_solvers_by_name(config.steps);
   require_known(config.operators, operators, "operator");
   require_known(config.solvers, solvers, "solver");
   for (const auto& [name, tensor] : prior.network().tensors()) tensor.set_requires_grad(false);
-  std::int64_t done = 0, total = 0;
-  for (const NamedOperator& op : operators)
-    for (const NamedOperator& solver : solvers)
-      total += is_wanted(config.operators, op.name) && is_wanted(config.solvers, solver.name) ? 1 : 0;
   std::vector<InverseScore> scores;
-  for (const NamedOperator& op : operators) {
+  std::int64_t done = 0;
+  for (const Named& op : operators) {
     if (!is_wanted(config.operators, op.name)) continue;
-    Measured measured(prior, image, op, config);
-    scores.push_back(measured.first_guess());
-    for (const NamedOperator& solver : solvers) {
+    std::unique_ptr<Measured> measured;
+    try {
+      measured = std::make_unique<Measured>(prior, image, op, config);
+    } catch (const Error& error) {
+      if (error.code() != Errc::kUsage) throw;
+      scores.push_back({.operation = op.name, .solver = "-", .problem = error.what()});
+      continue;
+    }
+    if (!measured->is_linear()) continue;
+    scores.push_back(measured->first_guess());
+    for (const Named& solver : solvers) {
       if (!is_wanted(config.solvers, solver.name)) continue;
-      scores.push_back(measured.run(solver));
-      if (progress && !progress({++done, total, op.name + ", " + solver.name}))
-        throw Error(Errc::kInterrupted, "stopped");
+      scores.push_back(measured->run(solver));
+      if (progress && !progress({++done, 0, op.name + ", " + solver.name})) throw Error(Errc::kInterrupted, "stopped");
     }
   }
   return scores;

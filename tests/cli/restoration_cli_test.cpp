@@ -1,0 +1,127 @@
+// reseda infrared train and reseda tools bench as real processes: killed and resumed, and what they refuse.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cmath>
+#include <cstdint>
+#include <fstream>
+#include <vector>
+
+#include "io/record/png.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+namespace reseda::tests {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr std::size_t kSide = 24;
+
+class RestorationCli : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (int kind = 0; kind < 3; ++kind) {
+      std::vector<std::uint8_t> pixels;
+      for (std::size_t i = 0; i < kSide * kSide; ++i)
+        pixels.push_back(static_cast<std::uint8_t>(128 + 100 * std::sin(0.1 * static_cast<double>(i) * (kind + 1))));
+      folder_.write("frames/" + std::to_string(kind) + ".png",
+                    io::encode_png(pixels, kSide, kSide, io::PngColor::kGray));
+    }
+    folder_.write("frames/notes.txt", "not an image");
+  }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  /// A run of the smallest network on small crops.
+  std::vector<std::string> training(const std::string& out, const std::string& steps) const {
+    return {"reseda-infrared",
+            "train",
+            "--data",
+            path("frames"),
+            "--recipe",
+            "restoration/rddm-demo",
+            "-o",
+            path(out),
+            "--steps",
+            steps,
+            "--threads",
+            "1",
+            "--set",
+            "model.network.dim=8",
+            "--set",
+            "model.network.dim_mults=[1, 2]",
+            "--set",
+            "train.save_every=2",
+            "--set",
+            "crop=8",
+            "--set",
+            "batch=1",
+            "--set",
+            "hold_out=0"};
+  }
+  Outcome bench(const std::vector<std::string>& words) const {
+    std::vector<std::string> all{"reseda-tools", "bench"};
+    all.insert(all.end(), words.begin(), words.end());
+    return run(all);
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(RestorationCli, AKilledTrainingResumesToTheSameBytes) {
+  const Outcome whole = run(training("whole", "30"));
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  {
+    Process killed(training("killed", "30"));
+    ASSERT_TRUE(eventually([&] { return std::filesystem::exists(folder_ / "killed/state.safetensors"); }));
+    killed.send(SIGKILL);
+    killed.wait();
+  }
+  const Outcome refused = run(training("killed", "30"));
+  EXPECT_EQ(refused.code, 5) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("--resume"));
+  std::vector<std::string> again = training("killed", "30");
+  again.push_back("--resume");
+  const Outcome resumed = run(again);
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(folder_.read("killed/model.safetensors"), folder_.read("whole/model.safetensors"));
+  EXPECT_EQ(folder_.read("killed/state.safetensors"), folder_.read("whole/state.safetensors"));
+}
+
+TEST_F(RestorationCli, BenchWritesATableAndAPlotAndRefusesToOverwrite) {
+  ASSERT_EQ(run(training("run", "2")).code, 0);
+  const std::vector<std::string> words{"solvers", "--model",      path("run/model.safetensors"),
+                                       "--data",  path("frames"), "--calls",
+                                       "1,2",     "--images",     "1",
+                                       "-o",      path("table")};
+  const Outcome got = bench(words);
+  ASSERT_EQ(got.code, 0) << got.err;
+  EXPECT_THAT(got.out, HasSubstr("DPM-Solver++ 2M"));
+  EXPECT_THAT(folder_.read("table/solvers.csv"), StartsWith("model,solver,calls,psnr_db"));
+  EXPECT_THAT(folder_.read("table/solvers-rddm-demo.svg"), HasSubstr("<svg"));
+  const Outcome twice = bench(words);
+  EXPECT_EQ(twice.code, 5) << twice.err;
+  EXPECT_THAT(twice.err, HasSubstr("--overwrite"));
+}
+
+TEST_F(RestorationCli, BenchNamesWhatItCannotUse) {
+  ASSERT_EQ(run(training("run", "1")).code, 0);
+  const std::string model = path("run/model.safetensors");
+  const Outcome calls =
+      bench({"solvers", "--model", model, "--data", path("frames"), "--calls", "1,x", "-o", path("t")});
+  EXPECT_EQ(calls.code, 2);
+  EXPECT_THAT(calls.err, HasSubstr("--calls must be numbers"));
+  const Outcome prior = bench({"inverse", "--model", model, "--data", path("frames"), "-o", path("t")});
+  EXPECT_EQ(prior.code, 2);
+  EXPECT_THAT(prior.err, HasSubstr("needs a prior"));
+  const Outcome frame = bench({"solvers", "--model", path("frames/0.png"), "--data", path("frames"), "-o", path("t")});
+  EXPECT_EQ(frame.code, 4) << frame.err;
+  const Outcome kind = bench({"speed", "--model", model, "--data", path("frames"), "-o", path("t")});
+  EXPECT_EQ(kind.code, 2);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "t"));
+}
+
+}  // namespace
+}  // namespace reseda::tests
