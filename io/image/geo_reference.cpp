@@ -1,6 +1,5 @@
 #include "io/image/geo_reference.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <vector>
 

@@ -1,6 +1,6 @@
 #include <ATen/ATen.h>
 
-#include <memory>
+#include <cstdlib>
 #include <vector>
 
 #include "io/image/exif.hpp"

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
+#include <vector>
 
 #include "io/image/exif.hpp"
 #include "io/image/icc_profile.hpp"

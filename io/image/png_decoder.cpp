@@ -1,8 +1,8 @@
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "io/image/exif.hpp"

@@ -2,7 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <bit>
+#include <cstring>
 #include <utility>
 #include <vector>
 

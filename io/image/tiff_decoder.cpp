@@ -1,8 +1,9 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
+#include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "io/image/exif.hpp"

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <utility>
+#include <vector>
 
 #include "io/image/sample_rows.hpp"
 #include "io/image/tiff_codec.hpp"

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
+#include <iterator>
+#include <utility>
 
 #include "io/image/exif.hpp"
 #include "io/image/icc_profile.hpp"

@@ -1,4 +1,3 @@
-#include <functional>
 #include <vector>
 
 #include "tests/io/image/image_fixture.hpp"

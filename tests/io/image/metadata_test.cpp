@@ -1,3 +1,7 @@
+#include <cstring>
+#include <utility>
+#include <vector>
+
 #include "io/image/exif.hpp"
 #include "io/image/geo_reference.hpp"
 #include "tests/io/image/image_fixture.hpp"

@@ -1,7 +1,6 @@
 #include <cmath>
 #include <limits>
 
-#include "modules/core/allocation_limit.hpp"
 #include "tests/io/image/image_fixture.hpp"
 
 namespace reseda::io {
