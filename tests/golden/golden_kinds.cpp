@@ -42,6 +42,7 @@ void run_adm_classifier(GoldenCase& golden);
 void run_adm_blocks(GoldenCase& golden);
 void run_gd_schedules(GoldenCase& golden);
 void run_gd_sampling(GoldenCase& golden);
+void run_redd_tables(GoldenCase& golden);
 #ifdef RESEDA_WITH_SPEECH
 void run_enhance(GoldenCase& golden);
 void run_script(GoldenCase& golden);
@@ -131,7 +132,7 @@ constexpr std::array kKinds = {
     Kind{"reddiff", "redd_algo", nullptr, kNeedsInverse},
     Kind{"reddiff", "redd_dense", nullptr, kNeedsInverse},
     Kind{"reddiff", "redd_ops", nullptr, kNeedsInverse},
-    Kind{"reddiff", "redd_tables", nullptr, kNeedsInverse},
+    Kind{"reddiff", "redd_tables", run_redd_tables},
     Kind{"reddiff", "ve_index", nullptr, kNeedsInverse},
 };
 

@@ -237,6 +237,15 @@ TEST(DdpmAncestral, VisitsEveryStepUnlessToldOtherwiseAndDrawsInEach) {
   EXPECT_NE(message.find("must be at most the process's 20 steps, got 21"), std::string::npos) << message;
 }
 
+TEST(DdpmAncestral, IsDdimWithAllTheNoiseOfThePosterior) {
+  const Ddpm process = process_of(schedule_of("linear", 20, 0.01, 0.2));
+  CounterNoise noise(9), again(9);
+  const at::Tensor y = draw("y");
+  const at::Tensor found = run_sampler(component("ddpm_ancestral"), y, process, invented(process), noise);
+  const ConfigNode ddim = component("bridge_ddim", {{"steps", "20"}, {"grid", "trailing"}, {"eta", "1"}});
+  EXPECT_LT(largest(run_sampler(ddim, y, process, invented(process), again) - found), 1e-12);
+}
+
 TEST(DdpmAncestral, RefusesWhatItCannotDo) {
   const Ddpm process = process_of({});
   const GaussianOracle oracle(at::zeros({1}, at::kDouble), 0.4, process);
