@@ -8,7 +8,7 @@ out=${1:-out/demo}
 
 scripts/setup.sh
 cmake --preset release -DRESEDA_TESTS=OFF
-cmake --build --preset release -j "${RESEDA_JOBS:-$(nproc)}"
+cmake --build --preset release -j "${RESEDA_JOBS:-$(nproc)}" --target reseda reseda-speech
 
 bin=build/release/bin
 rm -rf "$out/report"

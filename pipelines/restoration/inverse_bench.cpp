@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "io/record/csv.hpp"
+#include "io/record/svg_plot.hpp"
+#include "modules/diffusion/rescaled_denoiser.hpp"
 #include "modules/inverse/forward_operator.hpp"
 #include "modules/inverse/solver.hpp"
 #include "modules/metrics/psnr.hpp"
@@ -85,7 +87,9 @@ class Measured {
         noise_(config.seed),
         sigma_(2.0 * config.sigma),
         operator_(inverse::make_operator(named.config, image.sizes())),
-        denoiser_(prior.denoiser()) {
+        denoiser_(prior.denoiser()),
+        exploding_(diffusion::make_process(options("ve", {{"sigma_max", "100"}}), "process")),
+        rescaled_(*denoiser_, prior.process(), *exploding_) {
     const at::Tensor clean = operator_->apply(image_);
     y_ = clean + sigma_ * diffusion::draw_like(noise_, {name_, "measurement noise", 0}, clean);
     start_ = operator_->pseudo_inverse(y_);
@@ -100,12 +104,23 @@ class Measured {
     const auto start = std::chrono::steady_clock::now();
     try {
       const auto solver = inverse::make_solver(named.config);
-      const at::Tensor x = solver->solve(y_, start_, *operator_, prior_.process(), *denoiser_, context).detach();
+      const bool explodes = named.name == "diffusion_mbir" || named.name == "score_mri";
+      const diffusion::Denoiser& denoiser = explodes ? rescaled_ : *denoiser_;
+      const diffusion::Process& process = explodes ? *exploding_ : prior_.process();
+      const at::Tensor x = solver->solve(y_, start_, *operator_, process, denoiser, context).detach();
       return scored(named.name, x, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     } catch (const Error& error) {
       if (error.code() != Errc::kUsage && error.code() != Errc::kNumeric) throw;
       return {.operation = name_, .solver = named.name, .problem = error.what()};
     }
+  }
+
+  at::Tensor samples(const Named& named, std::int64_t count) {
+    diffusion::SampleContext sample{noise_, name_, {}, {}};
+    inverse::SolveContext context{sample, sigma_, {}};
+    const auto solver = inverse::make_solver(named.config);
+    return inverse::posterior_samples(*solver, count, 4, y_, start_, *operator_, prior_.process(), *denoiser_, context)
+        .detach();
   }
 
  private:
@@ -128,8 +143,21 @@ class Measured {
   double sigma_;
   std::unique_ptr<inverse::ForwardOperator> operator_;
   std::unique_ptr<diffusion::Denoiser> denoiser_;
+  std::unique_ptr<diffusion::Process> exploding_;  // for solvers of the variance exploding process
+  diffusion::RescaledDenoiser rescaled_;
   at::Tensor y_, start_;
 };
+
+const Named& the_one(const std::vector<Named>& all, const std::vector<std::string>& names, const char* kind) {
+  RESEDA_REQUIRE(names.size() == 1, Errc::kUsage, "samples of the posterior need one ", kind, ", got ", names.size());
+  require_known(names, all, kind);
+  return *std::find_if(all.begin(), all.end(), [&](const Named& one) { return one.name == names.front(); });
+}
+
+double correlation_of(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor x = (a - a.mean()).to(at::kDouble), y = (b - b.mean()).to(at::kDouble);
+  return ((x * y).mean() / (x.square().mean() * y.square().mean()).sqrt()).item<double>();
+}
 
 std::string fixed(double value, int decimals) {
   char text[64];
@@ -166,6 +194,34 @@ std::vector<InverseScore> bench_inverse(const RestorationModel& prior, const at:
     }
   }
   return scores;
+}
+
+PosteriorReport bench_posterior(const RestorationModel& prior, const at::Tensor& image,
+                                const InverseBenchConfig& config, std::int64_t count) {
+  RESEDA_REQUIRE(count >= 2, Errc::kUsage, "samples of the posterior must be at least 2, got ", count);
+  const std::vector<Named> operators = bench_operators(), solvers = bench_solvers_by_name(config.steps);
+  const Named& op = the_one(operators, config.operators, "operator");
+  const Named& solver = the_one(solvers, config.solvers, "solver");
+  for (const auto& [name, tensor] : prior.network().tensors()) tensor.set_requires_grad(false);
+  Measured measured(prior, image, op, config);
+  const at::Tensor samples = measured.samples(solver, count);
+  const inverse::PosteriorMoments moments = inverse::posterior_moments(samples);
+  const at::Tensor error = (moments.mean - image).abs();
+  return {moments.mean, moments.deviation, inverse::calibration(samples, image),
+          metrics::psnr(image.clamp(-1, 1), moments.mean.clamp(-1, 1), 2.0), correlation_of(moments.deviation, error)};
+}
+
+std::string calibration_csv(const inverse::Calibration& calibration) {
+  io::CsvTable table({"nominal", "observed"});
+  for (std::size_t i = 0; i < calibration.nominal.size(); ++i)
+    table.add({fixed(calibration.nominal[i], 4), fixed(calibration.observed[i], 4)});
+  return table.text();
+}
+
+std::string calibration_plot(const inverse::Calibration& calibration, const std::string& title) {
+  return io::line_plot({.title = title, .x_label = "nominal coverage", .y_label = "observed coverage"},
+                       {{.name = "observed", .x = calibration.nominal, .y = calibration.observed},
+                        {.name = "ideal", .x = {0, 1}, .y = {0, 1}}});
 }
 
 std::string inverse_csv(const std::vector<InverseScore>& scores) {

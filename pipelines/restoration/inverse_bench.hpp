@@ -8,6 +8,7 @@
 
 #include "modules/core/config_node.hpp"
 #include "modules/core/progress.hpp"
+#include "modules/inverse/uncertainty.hpp"
 #include "pipelines/restoration/restoration_model.hpp"
 
 namespace reseda::restoration {
@@ -45,5 +46,22 @@ std::vector<InverseScore> bench_inverse(const RestorationModel& prior, const at:
                                         const InverseBenchConfig& config, const ProgressSink& progress);
 
 std::string inverse_csv(const std::vector<InverseScore>& scores);
+
+/// What K runs of one solver say about one measurement.
+struct PosteriorReport {
+  at::Tensor mean, deviation;  ///< [C,H,W], in units of the image in [-1, 1]
+  inverse::Calibration calibration;
+  double psnr_of_mean = 0;
+  double correlation = 0;  ///< of the deviation with the mean's absolute error, over all values
+};
+
+/// Runs the configured one operator and one solver `count` times with draws of their own.
+/// @throws Error{kUsage} unless the config names one operator and one solver, and what they throw
+PosteriorReport bench_posterior(const RestorationModel& prior, const at::Tensor& image,
+                                const InverseBenchConfig& config, std::int64_t count);
+
+/// Observed against nominal coverage, as CSV and as an SVG plot.
+std::string calibration_csv(const inverse::Calibration& calibration);
+std::string calibration_plot(const inverse::Calibration& calibration, const std::string& title);
 
 }  // namespace reseda::restoration

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "io/record/atomic_file.hpp"
+#include "io/record/png.hpp"
 #include "modules/core/log.hpp"
 #include "pipelines/common/batch_progress.hpp"
 #include "pipelines/restoration/inverse_bench.hpp"
@@ -101,6 +102,35 @@ void print_table(const std::vector<restoration::InverseScore>& scores) {
   }
 }
 
+std::string gray_png(const at::Tensor& values, double black, double white) {
+  const at::Tensor bytes =
+      ((values[0] - black) * (255.0 / (white - black))).round().clamp(0, 255).to(at::kByte).contiguous();
+  const auto count = static_cast<std::size_t>(bytes.numel());
+  return io::encode_png({bytes.const_data_ptr<std::uint8_t>(), count}, static_cast<std::size_t>(bytes.size(1)),
+                        static_cast<std::size_t>(bytes.size(0)), io::PngColor::kGray);
+}
+
+/// Mean, standard deviation and calibration curve of runs of one solver on one operator.
+int bench_posterior(const app::Flags& flags, const restoration::RestorationModel& prior, const at::Tensor& image,
+                    const restoration::InverseBenchConfig& config, const fs::path& out) {
+  const auto report = restoration::bench_posterior(prior, image, config, flags.integer("samples"));
+  const io::Existing existing = flags.on("overwrite") ? io::Existing::kReplace : io::Existing::kRefuse;
+  const double widest = report.deviation.max().item<double>();
+  fs::create_directories(out);
+  io::write_file(out / "mean.png", gray_png(report.mean, -1, 1), existing);
+  io::write_file(out / "deviation.png", gray_png(report.deviation, 0, widest > 0 ? widest : 1), existing);
+  io::write_file(out / "calibration.csv", restoration::calibration_csv(report.calibration), existing);
+  io::write_file(
+      out / "calibration.svg",
+      restoration::calibration_plot(report.calibration, config.solvers.front() + ", " + config.operators.front()),
+      existing);
+  std::printf("PSNR of the mean            %.3f dB\n", report.psnr_of_mean);
+  std::printf("largest standard deviation  %.4f of the range (white in deviation.png)\n", 0.5 * widest);
+  std::printf("deviation against error     correlation %.3f\n", report.correlation);
+  std::printf("calibration                 mean |observed - nominal| %.3f\n", report.calibration.error());
+  return 0;
+}
+
 int bench_inverse(const app::Flags& flags) {
   const fs::path file = fs::path(flags.text("output")) / "inverse.csv";
   RESEDA_REQUIRE(flags.on("overwrite") || !fs::exists(file), Errc::kOutput, file.string(),
@@ -118,6 +148,7 @@ int bench_inverse(const app::Flags& flags) {
   config.operators = flags.list("operator");
   config.solvers = flags.list("solver");
   config.seed = compute.seed;
+  if (flags.given("samples")) return bench_posterior(flags, prior, image, config, file.parent_path());
   app::BatchProgress display(app::ProgressStyle::kAuto, 1);
   display.start(images.names.front());
   const auto scores = restoration::bench_inverse(prior, image, config, [&](const Progress& progress) {
@@ -209,6 +240,11 @@ app::Verb bench_verb() {
                   .help = "Only this solver; may be repeated",
                   .group = "Inverse",
                   .repeatable = true});
+  verb.flags.add({.name = "samples",
+                  .type = app::FlagType::kInteger,
+                  .help = "Run one operator's one solver so often: mean.png, deviation.png and a calibration curve",
+                  .group = "Inverse",
+                  .least = 2.0});
   verb.flags.add(app::compute_flags());
   verb.run = bench;
   return verb;

@@ -1,4 +1,6 @@
+#ifdef RESEDA_BENCH_VERB
 #include "pipelines/tools/bench.hpp"
+#endif
 #include "pipelines/tools/compare.hpp"
 #include "pipelines/tools/convert.hpp"
 #include "pipelines/tools/doctor.hpp"
@@ -7,9 +9,12 @@
 
 int main(int argc, char** argv) {
   using namespace reseda;
-  return app::run_program(argc, argv,
-                          {.name = "reseda-tools",
+  app::ProgramInfo program{.name = "reseda-tools",
                            .about = "Looks at checkpoints, models and this machine, and compares solvers.",
                            .verbs = {tools::inspect_verb(), tools::convert_verb(), tools::compare_verb(),
-                                     tools::models_verb(), tools::doctor_verb(), tools::bench_verb()}});
+                                     tools::models_verb(), tools::doctor_verb()}};
+#ifdef RESEDA_BENCH_VERB
+  program.verbs.push_back(tools::bench_verb());
+#endif
+  return app::run_program(argc, argv, program);
 }
