@@ -43,6 +43,10 @@ void run_adm_blocks(GoldenCase& golden);
 void run_gd_schedules(GoldenCase& golden);
 void run_gd_sampling(GoldenCase& golden);
 void run_redd_tables(GoldenCase& golden);
+void run_redd_algo(GoldenCase& golden);
+void run_mask(GoldenCase& golden);
+void run_redd_dense(GoldenCase& golden);
+void run_redd_ops(GoldenCase& golden);
 #ifdef RESEDA_WITH_SPEECH
 void run_enhance(GoldenCase& golden);
 void run_script(GoldenCase& golden);
@@ -54,14 +58,11 @@ void run_metrics(GoldenCase& golden);
 namespace {
 
 constexpr std::array kSystems = {
-    std::string_view("sgmse"),
-    std::string_view("checkpoints"),
-    std::string_view("rddm"),
-    std::string_view("resfusion"),
-    std::string_view("reddiff"),
+    std::string_view("sgmse"),     std::string_view("checkpoints"), std::string_view("rddm"),
+    std::string_view("resfusion"), std::string_view("reddiff"),
 };
 
-constexpr std::string_view kNeedsInverse = "its process, operators or solvers are not there yet";
+constexpr std::string_view kNeedsMedical = "its solvers are not there yet";
 
 #ifndef RESEDA_WITH_SPEECH
 constexpr std::string_view kNeedsSpeech = "needs the speech pipeline (RESEDA_SNDFILE, FFTW)";
@@ -121,19 +122,19 @@ constexpr std::array kKinds = {
     Kind{"reddiff", "adm_unet", run_adm_unet},
     Kind{"reddiff", "adm_classifier", run_adm_classifier},
     Kind{"reddiff", "adm_blocks", run_adm_blocks},
-    Kind{"reddiff", "ct_radon", nullptr, kNeedsInverse},
+    Kind{"reddiff", "ct_radon", nullptr, kNeedsMedical},
     Kind{"reddiff", "gd_sampling", run_gd_sampling},
     Kind{"reddiff", "gd_schedules", run_gd_schedules},
-    Kind{"reddiff", "mask", nullptr, kNeedsInverse},
-    Kind{"reddiff", "mbir", nullptr, kNeedsInverse},
-    Kind{"reddiff", "mri_masks", nullptr, kNeedsInverse},
-    Kind{"reddiff", "mri_ops", nullptr, kNeedsInverse},
-    Kind{"reddiff", "mri_solver", nullptr, kNeedsInverse},
-    Kind{"reddiff", "redd_algo", nullptr, kNeedsInverse},
-    Kind{"reddiff", "redd_dense", nullptr, kNeedsInverse},
-    Kind{"reddiff", "redd_ops", nullptr, kNeedsInverse},
+    Kind{"reddiff", "mask", run_mask},
+    Kind{"reddiff", "mbir", nullptr, kNeedsMedical},
+    Kind{"reddiff", "mri_masks", nullptr, kNeedsMedical},
+    Kind{"reddiff", "mri_ops", nullptr, kNeedsMedical},
+    Kind{"reddiff", "mri_solver", nullptr, kNeedsMedical},
+    Kind{"reddiff", "redd_algo", run_redd_algo},
+    Kind{"reddiff", "redd_dense", run_redd_dense},
+    Kind{"reddiff", "redd_ops", run_redd_ops},
     Kind{"reddiff", "redd_tables", run_redd_tables},
-    Kind{"reddiff", "ve_index", nullptr, kNeedsInverse},
+    Kind{"reddiff", "ve_index", nullptr, kNeedsMedical},
 };
 
 }  // namespace

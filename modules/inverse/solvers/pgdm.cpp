@@ -13,6 +13,7 @@ struct PgdmConfig {
   double eta = 0.0;
   double scale = 1.0;
   std::string weight = "awd";
+  bool renoise = false;
   bool project = false;
   double contrast = 0.0;
   std::string init = "given";
@@ -21,9 +22,9 @@ struct PgdmConfig {
     times.fields(v);
     v("eta", eta, "share of fresh noise: 0 deterministic, 1 ancestral");
     v("scale", scale, "factor w on the guidance");
-    v("weight", weight,
-      "factor on the guidance, times w a: awd a'; jump a' - w_eps a / c with DDIM's weight of eps, which takes eps "
-      "from x0; mcg 1");
+    v("weight", weight, "factor k on the guidance: awd a', jump a' - w_eps a / c with DDIM's weight of eps, mcg 1");
+    v("renoise", renoise,
+      "take eps anew from x0, which differs where project has changed it (official with awd: false)");
     v("project", project,
       "replace the part of x0 that the measurement knows, x0 + H^+ (y - H x0), and take it out of the guidance "
       "(official for inpainting; linear operators with a pseudo-inverse)");
@@ -53,7 +54,7 @@ at::Tensor deviation_gradient(const at::Tensor& x) {
 ///   x' = a' x0 + sqrt(c'^2 - s^2) eps + s z + w a k g,   k = a' (awd), a' - w_eps a / c (jump) or 1 (mcg)
 /// H is not differentiated, so that rounding operators work. Draws: ("prior", 0), ("predictor", k) in every step k.
 /// Source: Song et al. 2023, "Pseudoinverse-Guided Diffusion Models for Inverse Problems", Sec. 3. Official:
-/// NVlabs/RED-diff, algos/pgdm.py (awd: true is weight awd, awd: false is jump, mcg: true is mcg).
+/// NVlabs/RED-diff, algos/pgdm.py (awd: true is weight awd, awd: false is jump with renoise, mcg: true is mcg).
 class Pgdm final : public Solver {
  public:
   explicit Pgdm(PgdmConfig config) : config_(std::move(config)) {}
@@ -74,7 +75,7 @@ class Pgdm final : public Solver {
         x0 = x0 + missing;
         gradient = gradient - op.pseudo_inverse(op.apply(gradient));
       }
-      if (config_.weight == "jump") eps = (j.x - j.from.a * x0) / j.from.c;
+      if (config_.renoise) eps = (j.x - j.from.a * x0) / j.from.c;
       return Landing{ddim_jump(j, x0, eps, config_.eta) + factor(j) * gradient, x0, item_norm(y - measured)};
     });
   }

@@ -154,6 +154,15 @@ TEST_F(Guided, PgdmProjectsWhatTheMeasurementKnows) {
   EXPECT_LT(largest(op_->apply(with) - op_->apply(without)), 1e-12);
 }
 
+TEST_F(Guided, PgdmTakesTheNoiseAnew) {
+  const SolverTime from = time(0.6), to = time(0.32);
+  const at::Tensor guess = draw("guess"), x = from.a * guess + from.c * drawn("prior", 0);
+  const at::Tensor found = estimates(x, from).x0, x0 = found + op_->pseudo_inverse(y_ - op_->apply(found));
+  const at::Tensor expected = to.a * x0 + to.c * (x - from.a * x0) / from.c;
+  const Keys keys = {{"scale", "0"}, {"project", "true"}, {"renoise", "true"}};
+  EXPECT_LT(largest(FIRST_STATE("pgdm", keys, guess) - expected), 1e-12);
+}
+
 TEST_F(Guided, PgdmPushesTheContrastUp) {
   const at::Tensor guess = draw("guess");
   const Keys plain = {{"scale", "1"}}, pushed = {{"scale", "1"}, {"contrast", "2"}};
