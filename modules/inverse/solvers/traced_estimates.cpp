@@ -14,7 +14,8 @@ TracedEstimates::TracedEstimates(const diffusion::Denoiser& denoiser, const at::
   x_ = x.detach().clone().requires_grad_(true);
   const diffusion::Estimates found = denoiser(x_, t, {});
   x0_ = found.x0;
-  values_ = {found.x0.detach(), found.eps.detach()};
+  values_ = {.x0 = found.x0.detach(), .eps = found.eps.detach()};
+  if (found.variance_share.defined()) values_.variance_share = found.variance_share.detach();
 }
 
 at::Tensor TracedEstimates::pull_back(const at::Tensor& v) const {

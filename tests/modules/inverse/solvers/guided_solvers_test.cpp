@@ -100,6 +100,28 @@ TEST_F(Guided, DpsStepsAlongTheResidualsGradient) {
             1e-12);
 }
 
+TEST_F(Guided, DpsTakesTheVarianceThatTheNetworkSays) {
+  const SolverTime from = time(0.6), to = time(0.32);
+  const at::Tensor x = drawn("prior", 0), share = 0.5 + 0.3 * draw("share").clamp(-1, 1);
+  const diffusion::FunctionDenoiser learned([&](const at::Tensor& at, double t, const diffusion::Condition& condition) {
+    diffusion::Estimates found = oracle_(at, t, condition);
+    found.variance_share = share;
+    return found;
+  });
+  at::Tensor state;
+  const Keys keys = {{"scale", "0"}, {"clip", "0"}, {"variance", "learned_range"}};
+  solve(component("dps", two_jumps(keys)), y_, *op_, *process_, learned, noise_, {.on_step = [&](const SolverStep& s) {
+          if (s.step == 0) state = s.state;
+        }});
+  // beta and betatilde of the step, by hand.
+  const double ratio = from.a / to.a, beta = from.c * from.c - ratio * ratio * to.c * to.c;
+  const double small = to.c * to.c * beta / (from.c * from.c);
+  const at::Tensor variance = (share * std::log(beta) + (1 - share) * std::log(small)).exp();
+  const at::Tensor mean = (ratio * to.c * to.c * x + to.a * beta * estimates(x, from).x0) / (from.c * from.c);
+  EXPECT_LT(largest(state - mean - variance.sqrt() * drawn("predictor", 0)), 1e-12);
+  expect_error(Errc::kUsage, "needs a network that predicts it", [&] { run("dps", two_jumps(keys)); });
+}
+
 TEST_F(Guided, DpsHasNoGradientWhereItClips) {
   const at::Tensor none;
   // Clipped to hardly anything, no estimate moves.
