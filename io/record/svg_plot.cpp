@@ -233,6 +233,18 @@ std::string line_plot(const PlotText& text, const std::vector<Curve>& curves) {
   return canvas.finish();
 }
 
+std::string svg_file(std::string_view plot) {
+  constexpr std::string_view kBegin = "<svg ";
+  RESEDA_INVARIANT(plot.starts_with(kBegin));
+  const std::size_t end = plot.find('>') + 1;
+  std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\" font-size=\"12\" ";
+  out += plot.substr(kBegin.size(), end - kBegin.size());
+  out +=
+      "\n<style>.grid{stroke:#d8dade}.axis{stroke:#000}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>";
+  out += plot.substr(end);
+  return out;
+}
+
 std::string bar_plot(const PlotText& text, const std::vector<std::string>& categories,
                      const std::vector<BarSeries>& series) {
   Range y;

@@ -29,6 +29,9 @@ std::string line_plot(const PlotText& text, const std::vector<Curve>& curves);
 std::string bar_plot(const PlotText& text, const std::vector<std::string>& categories,
                      const std::vector<BarSeries>& series);
 
+/// A plot as an SVG file of its own, on white.
+std::string svg_file(std::string_view plot);
+
 /// Text fit for HTML and SVG content and quoted attributes; control characters and bytes that are not UTF-8 are
 /// replaced.
 std::string escape_html(std::string_view text);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <map>
 
 #include "io/record/csv.hpp"
@@ -162,12 +163,14 @@ std::string solver_csv(const std::vector<SolverScore>& scores) {
 
 std::string solver_plot(const std::vector<SolverScore>& scores, const std::string& model) {
   std::vector<io::Curve> curves;
+  double input = 0;
   for (const SolverScore& s : scores) {
+    if (s.model == model && s.calls == 0) input = s.psnr;
     if (s.model != model || s.calls == 0) continue;
     auto curve = std::find_if(curves.begin(), curves.end(), [&](const io::Curve& c) { return c.name == s.solver; });
     if (curve == curves.end()) curve = curves.insert(curves.end(), {.name = s.solver, .x = {}, .y = {}});
     curve->x.push_back(std::log2(static_cast<double>(s.calls)));
-    curve->y.push_back(s.psnr);
+    curve->y.push_back(s.psnr < input ? std::numeric_limits<double>::quiet_NaN() : s.psnr);
   }
   return io::line_plot({.title = model, .x_label = "log2 of network calls", .y_label = "PSNR, dB"}, curves);
 }

@@ -39,7 +39,7 @@ std::vector<SolverScore> bench_solvers(const RestorationModel& model, const Imag
                                        const std::vector<std::int64_t>& calls, std::uint64_t seed,
                                        const ProgressSink& progress);
 
-/// The rows as CSV, and PSNR over the number of calls as one SVG plot per model.
+/// The rows as CSV, and PSNR over the number of calls as one SVG plot per model, without points below the input's PSNR.
 std::string solver_csv(const std::vector<SolverScore>& scores);
 std::string solver_plot(const std::vector<SolverScore>& scores, const std::string& model);
 

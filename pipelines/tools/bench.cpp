@@ -5,6 +5,7 @@
 
 #include "io/record/atomic_file.hpp"
 #include "io/record/png.hpp"
+#include "io/record/svg_plot.hpp"
 #include "modules/core/log.hpp"
 #include "pipelines/common/batch_progress.hpp"
 #include "pipelines/restoration/inverse_bench.hpp"
@@ -84,7 +85,7 @@ int bench_solvers(const app::Flags& flags) {
   }
   fs::create_directories(out);
   for (std::size_t i = 0; i < plots.size(); ++i)
-    io::write_file(out / ("solvers-" + names[i] + ".svg"), plots[i], existing);
+    io::write_file(out / ("solvers-" + names[i] + ".svg"), io::svg_file(plots[i]), existing);
   io::write_file(out / "solvers.csv", restoration::solver_csv(scores), existing);
   print_table(scores);
   log::info("written: ", (out / "solvers.csv").string(), " and ", plots.size(), " plots");
@@ -120,10 +121,10 @@ int bench_posterior(const app::Flags& flags, const restoration::RestorationModel
   io::write_file(out / "mean.png", gray_png(report.mean, -1, 1), existing);
   io::write_file(out / "deviation.png", gray_png(report.deviation, 0, widest > 0 ? widest : 1), existing);
   io::write_file(out / "calibration.csv", restoration::calibration_csv(report.calibration), existing);
-  io::write_file(
-      out / "calibration.svg",
-      restoration::calibration_plot(report.calibration, config.solvers.front() + ", " + config.operators.front()),
-      existing);
+  io::write_file(out / "calibration.svg",
+                 io::svg_file(restoration::calibration_plot(report.calibration,
+                                                            config.solvers.front() + ", " + config.operators.front())),
+                 existing);
   std::printf("PSNR of the mean            %.3f dB\n", report.psnr_of_mean);
   std::printf("largest standard deviation  %.4f of the range (white in deviation.png)\n", 0.5 * widest);
   std::printf("deviation against error     correlation %.3f\n", report.correlation);

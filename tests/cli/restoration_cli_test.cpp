@@ -90,6 +90,20 @@ TEST_F(RestorationCli, AKilledTrainingResumesToTheSameBytes) {
   EXPECT_EQ(folder_.read("killed/state.safetensors"), folder_.read("whole/state.safetensors"));
 }
 
+TEST_F(RestorationCli, EveryShippedRecipeIsRead) {
+  const auto recipe_is_read = [&](const std::string& program, const std::string& recipe) {
+    const Outcome got =
+        run({program, "train", "--recipe", recipe, "-o", path("x"), "--data", path("frames"), "--print-config"});
+    EXPECT_EQ(got.code, 0) << recipe << ": " << got.err;
+    EXPECT_THAT(got.out, HasSubstr("target:"));
+  };
+  recipe_is_read("reseda-infrared", "restoration/rddm-demo");
+  recipe_is_read("reseda-infrared", "restoration/resfusion-demo");
+  const Outcome typo = run({"reseda-infrared", "train", "-o", path("x"), "--data", path("frames"), "--set", "bach=2"});
+  EXPECT_EQ(typo.code, 2);
+  EXPECT_THAT(typo.err, HasSubstr("batch"));
+}
+
 TEST_F(RestorationCli, BenchWritesATableAndAPlotAndRefusesToOverwrite) {
   ASSERT_EQ(run(training("run", "2")).code, 0);
   const std::vector<std::string> words{"solvers", "--model",      path("run/model.safetensors"),

@@ -119,6 +119,14 @@ TEST(LinePlot, TakesEmptyConstantAndSinglePoints) {
   EXPECT_THAT(line_plot({"t", "", ""}, {{"a", {1, 2}, {huge, -huge}}}), Not(HasSubstr("inf")));
 }
 
+TEST(Plot, AFileOfItsOwnNamesTheFormatAndTheColoursOfItsLines) {
+  const std::string plot = line_plot({"t", "x", "y"}, {{"a", {0, 1}, {0, 1}}}), file = svg_file(plot);
+  EXPECT_THAT(file, testing::StartsWith("<svg xmlns=\"http://www.w3.org/2000/svg\" "));
+  EXPECT_THAT(file, HasSubstr("viewBox=\"0 0 640 320\""));
+  EXPECT_THAT(file, HasSubstr(".grid{stroke:"));
+  EXPECT_EQ(file.substr(file.size() - 40), plot.substr(plot.size() - 40));
+}
+
 TEST(BarPlot, DrawsFromZeroInBothDirections) {
   const std::string svg = bar_plot({"t", "", "dB"}, {"noisy", "clean"}, {{"SI-SDR", {-3, 6}, {-4, 5}, {-2, 7}}});
   std::vector<std::pair<double, double>> bars;  // top, height
