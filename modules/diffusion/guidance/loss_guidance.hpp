@@ -18,7 +18,7 @@ enum class GradientOf {
 /// distance, a segmentation's loss, the negative log-likelihood of a measurement.
 ///   kState:     eps' = eps + s(t) c grad_{x_t} L(x0(x_t)),   x0' = (x_t - b y - c eps') / a
 ///   kEstimate:  x0' = x0 - s(t) grad_{x0} L(x0),             eps' = (x_t - a x0' - b y) / c, 0 where c = 0
-/// With s = 1, kState and L = -log p(y | x0) it is the posterior's score in which x0 given x_t is taken as a point (DPS).
+/// With s = 1, kState and L = -log p(y | x0) it is the posterior's score where x0 given x_t is taken as a point (DPS).
 /// Works in inference mode too.
 /// Source: Bansal et al. 2023, "Universal Guidance for Diffusion Models", Eqs. (6), (9).
 class LossGuidance final : public Denoiser {
