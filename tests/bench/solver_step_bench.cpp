@@ -56,7 +56,8 @@ void steps_of(const char* process_name, const diffusion::Process& process, const
       diffusion::SampleContext context{noise, "bench", {}, {}};
       sampler->run(y, process, fixed, context);
     });
-    const double step = seconds / static_cast<double>(sampler->network_calls());
+    const std::int64_t calls = sampler->network_calls();  // -1: one for each step of the process
+    const double step = seconds / static_cast<double>(calls > 0 ? calls : process.steps());
     std::printf("%-10s %-36s step %7.2f ms   %.3f %% of a call\n", process_name, config.to_json().c_str(), 1e3 * step,
                 100 * step / call);
   }
