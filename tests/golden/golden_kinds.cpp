@@ -43,10 +43,16 @@ void run_adm_blocks(GoldenCase& golden);
 void run_gd_schedules(GoldenCase& golden);
 void run_gd_sampling(GoldenCase& golden);
 void run_redd_tables(GoldenCase& golden);
+void run_ct_radon(GoldenCase& golden);
+void run_mbir(GoldenCase& golden);
+void run_mri_masks(GoldenCase& golden);
+void run_mri_ops(GoldenCase& golden);
+void run_mri_solver(GoldenCase& golden);
 void run_redd_algo(GoldenCase& golden);
 void run_mask(GoldenCase& golden);
 void run_redd_dense(GoldenCase& golden);
 void run_redd_ops(GoldenCase& golden);
+void run_ve_index(GoldenCase& golden);
 #ifdef RESEDA_WITH_SPEECH
 void run_enhance(GoldenCase& golden);
 void run_script(GoldenCase& golden);
@@ -61,8 +67,6 @@ constexpr std::array kSystems = {
     std::string_view("sgmse"),     std::string_view("checkpoints"), std::string_view("rddm"),
     std::string_view("resfusion"), std::string_view("reddiff"),
 };
-
-constexpr std::string_view kNeedsMedical = "its solvers are not there yet";
 
 #ifndef RESEDA_WITH_SPEECH
 constexpr std::string_view kNeedsSpeech = "needs the speech pipeline (RESEDA_SNDFILE, FFTW)";
@@ -122,19 +126,19 @@ constexpr std::array kKinds = {
     Kind{"reddiff", "adm_unet", run_adm_unet},
     Kind{"reddiff", "adm_classifier", run_adm_classifier},
     Kind{"reddiff", "adm_blocks", run_adm_blocks},
-    Kind{"reddiff", "ct_radon", nullptr, kNeedsMedical},
+    Kind{"reddiff", "ct_radon", run_ct_radon},
     Kind{"reddiff", "gd_sampling", run_gd_sampling},
     Kind{"reddiff", "gd_schedules", run_gd_schedules},
     Kind{"reddiff", "mask", run_mask},
-    Kind{"reddiff", "mbir", nullptr, kNeedsMedical},
-    Kind{"reddiff", "mri_masks", nullptr, kNeedsMedical},
-    Kind{"reddiff", "mri_ops", nullptr, kNeedsMedical},
-    Kind{"reddiff", "mri_solver", nullptr, kNeedsMedical},
+    Kind{"reddiff", "mbir", run_mbir},
+    Kind{"reddiff", "mri_masks", run_mri_masks},
+    Kind{"reddiff", "mri_ops", run_mri_ops},
+    Kind{"reddiff", "mri_solver", run_mri_solver},
     Kind{"reddiff", "redd_algo", run_redd_algo},
     Kind{"reddiff", "redd_dense", run_redd_dense},
     Kind{"reddiff", "redd_ops", run_redd_ops},
     Kind{"reddiff", "redd_tables", run_redd_tables},
-    Kind{"reddiff", "ve_index", nullptr, kNeedsMedical},
+    Kind{"reddiff", "ve_index", run_ve_index},
 };
 
 }  // namespace

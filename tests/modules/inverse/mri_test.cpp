@@ -158,7 +158,7 @@ TEST(Mri, OfficialAdjointIsTheInverseTransform) {
 TEST(Mri, SaysWhatItRefuses) {
   expect_error(Errc::kUsage, "operator.values", [] { Mri(mri({1, 4, 4}, "phase")); });
   expect_error(Errc::kUsage, "even number of channels", [] { Mri(mri({1, 4, 4}, "pairs")); });
-  expect_error(Errc::kUsage, "operator.coils", [] {
+  expect_error(Errc::kUsage, "maps need images of one channel", [] {
     MriConfig config = mri({3, 4, 4}, "real");
     config.coils = 2;
     Mri{config};
