@@ -18,6 +18,36 @@ constexpr std::array<const char*, 7> kColors = {"#0072B2", "#D55E00", "#009E73",
                                                 "#E69F00", "#56B4E9", "#8C8C8C"};
 
 const char* color_of(std::size_t i) { return kColors[i % kColors.size()]; }
+/// Curves beyond the colours begin them anew, dashed and then dotted.
+const char* dash_of(std::size_t i) {
+  constexpr std::array<const char*, 3> kDashes = {"", " stroke-dasharray=\"7 3\"", " stroke-dasharray=\"2 3\""};
+  return kDashes[i / kColors.size() % kDashes.size()];
+}
+
+/// Where the names of a legend stand: in one row above the plot, or where they do not fit, in rows below it.
+struct Legend {
+  struct Place {
+    double x, y;
+  };
+  std::vector<Place> places;
+  double height = 0;  ///< of the rows below the plot
+
+  explicit Legend(const std::vector<std::string>& names) {
+    constexpr double kRow = 16, kFirst = kLeft + 8;
+    double x = kFirst, row = 0;
+    for (const std::string& name : names) {
+      const double width = 34 + 6.5 * static_cast<double>(std::min<std::size_t>(name.size(), 40));
+      if (x + width > kWidth && x > kFirst) {
+        x = kFirst;
+        row += 1;
+      }
+      places.push_back({x, row * kRow});
+      x += width;
+    }
+    if (row > 0) height = (row + 1) * kRow;
+    for (Place& place : places) place.y += row > 0 ? kHeight + 12 : kTop;
+  }
+};
 
 /// A coordinate with two decimals at most.
 std::string at(double value) {
@@ -59,8 +89,8 @@ struct Range {
 /// Writes into one plot area.
 class Canvas {
  public:
-  Canvas(const PlotText& text, Range x, Range y) : x_(x), y_(y) {
-    out_ << "<svg class=\"plot\" viewBox=\"0 0 " << kWidth << ' ' << kHeight << "\" role=\"img\" aria-label=\""
+  Canvas(const PlotText& text, Range x, Range y, double below = 0) : x_(x), y_(y) {
+    out_ << "<svg class=\"plot\" viewBox=\"0 0 " << kWidth << ' ' << kHeight + below << "\" role=\"img\" aria-label=\""
          << escape_html(text.title) << "\">\n";
     label(kWidth / 2, 16, "middle", text.title, " font-weight=\"600\"");
     label((kLeft + kWidth - kRight) / 2, kHeight - 10, "middle", text.x_label);
@@ -99,14 +129,17 @@ class Canvas {
     }
     line(kLeft, kHeight - kBottom, kWidth - kRight, kHeight - kBottom, "class=\"axis\"");
   }
-  void legend(const std::vector<std::string>& names) {
+  void legend(const std::vector<std::string>& names, const Legend& legend) {
     if (names.size() < 2) return;
-    double x = kLeft + 8;
     for (std::size_t i = 0; i < names.size(); ++i) {
-      out_ << "<rect x=\"" << at(x) << "\" y=\"" << at(kTop - 9) << "\" width=\"10\" height=\"10\" fill=\""
-           << color_of(i) << "\"/>\n";
-      label(x + 14, kTop, "start", names[i]);
-      x += 30 + 7.0 * static_cast<double>(std::min<std::size_t>(names[i].size(), 30));
+      const auto [x, y] = legend.places[i];
+      if (*dash_of(i) == '\0')
+        out_ << "<rect x=\"" << at(x) << "\" y=\"" << at(y - 9) << "\" width=\"10\" height=\"10\" fill=\""
+             << color_of(i) << "\"/>\n";
+      else
+        line(x - 4, y - 4, x + 12, y - 4,
+             ("stroke=\"" + std::string(color_of(i)) + "\" stroke-width=\"1.8\"" + dash_of(i)).c_str());
+      label(x + 14, y, "start", names[i]);
     }
   }
   std::string finish() {
@@ -132,7 +165,7 @@ void draw_band(Canvas& canvas, const Curve& curve, const char* color) {
   canvas.out() << "<polygon fill=\"" << color << "\" fill-opacity=\"0.15\" points=\"" << forth << back << "\"/>\n";
 }
 
-void draw_line(Canvas& canvas, const Curve& curve, const char* color) {
+void draw_line(Canvas& canvas, const Curve& curve, const char* color, const char* dash) {
   RESEDA_INVARIANT(curve.x.size() == curve.y.size());
   std::string points;
   std::size_t length = 0;
@@ -141,8 +174,8 @@ void draw_line(Canvas& canvas, const Curve& curve, const char* color) {
       canvas.out() << "<circle fill=\"" << color << "\" r=\"2.5\" cx=\"" << points.substr(0, points.find(','))
                    << "\" cy=\"" << points.substr(points.find(',') + 1) << "\"/>\n";
     else if (length > 1)
-      canvas.out() << "<polyline fill=\"none\" stroke=\"" << color << "\" stroke-width=\"1.8\" points=\"" << points
-                   << "\"/>\n";
+      canvas.out() << "<polyline fill=\"none\" stroke=\"" << color << "\" stroke-width=\"1.8\"" << dash << " points=\""
+                   << points << "\"/>\n";
     points.clear();
     length = 0;
   };
@@ -222,14 +255,15 @@ std::string line_plot(const PlotText& text, const std::vector<Curve>& curves) {
   }
   x.widen(0.01);
   y.widen(0.05);
-  Canvas canvas(text, x, y);
+  const Legend legend(names);
+  Canvas canvas(text, x, y, legend.height);
   canvas.y_axis();
   canvas.x_axis();
   for (std::size_t i = 0; i < curves.size(); ++i) {
     draw_band(canvas, curves[i], color_of(i));
-    draw_line(canvas, curves[i], color_of(i));
+    draw_line(canvas, curves[i], color_of(i), dash_of(i));
   }
-  canvas.legend(names);
+  canvas.legend(names, legend);
   return canvas.finish();
 }
 
@@ -260,7 +294,8 @@ std::string bar_plot(const PlotText& text, const std::vector<std::string>& categ
   const bool negative = y.low < 0;
   y.widen(0.05);
   if (!negative) y.low = 0;
-  Canvas canvas(text, {0, static_cast<double>(std::max<std::size_t>(categories.size(), 1))}, y);
+  const Legend legend(names);
+  Canvas canvas(text, {0, static_cast<double>(std::max<std::size_t>(categories.size(), 1))}, y, legend.height);
   canvas.y_axis();
   const double bar = 0.8 / static_cast<double>(std::max<std::size_t>(series.size(), 1));
   for (std::size_t c = 0; c < categories.size(); ++c) {
@@ -280,7 +315,7 @@ std::string bar_plot(const PlotText& text, const std::vector<std::string>& categ
     }
   }
   canvas.line(kLeft, canvas.py(0), kWidth - kRight, canvas.py(0), "class=\"axis\"");
-  canvas.legend(names);
+  canvas.legend(names, legend);
   return canvas.finish();
 }
 

@@ -133,7 +133,8 @@ class Measured {
             .psnr = metrics::psnr(image_.clamp(-1, 1), shown, 2.0),
             .ssim = metrics::ssim(image_.clamp(-1, 1), shown, 2.0),
             .residual = sigma_ > 0 ? rms / sigma_ : rms,
-            .seconds = seconds};
+            .seconds = seconds,
+            .estimate = shown.squeeze(0)};
   }
 
   const RestorationModel& prior_;

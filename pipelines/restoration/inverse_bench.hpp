@@ -26,6 +26,7 @@ struct InverseScore {
   double psnr = 0, ssim = 0;  ///< against the image, in [-1, 1]
   double residual = 0;        ///< root mean square of y - H(x), in units of sigma
   double seconds = 0;
+  at::Tensor estimate = {};  ///< [C,H,W] in [-1, 1]
   std::string problem = {};  ///< why there is no result; empty where there is one
 };
 

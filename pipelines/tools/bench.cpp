@@ -159,6 +159,12 @@ int bench_inverse(const app::Flags& flags) {
   fs::create_directories(file.parent_path());
   io::write_file(file, restoration::inverse_csv(scores),
                  flags.on("overwrite") ? io::Existing::kReplace : io::Existing::kRefuse);
+  if (flags.on("pictures"))
+    for (const restoration::InverseScore& score : scores)
+      if (score.estimate.defined())
+        io::write_file(file.parent_path() / (score.operation + ", " + score.solver + ".png"),
+                       gray_png(score.estimate, -1, 1),
+                       flags.on("overwrite") ? io::Existing::kReplace : io::Existing::kRefuse);
   print_table(scores);
   log::info("written: ", file.string());
   return 0;
@@ -241,6 +247,10 @@ app::Verb bench_verb() {
                   .help = "Only this solver; may be repeated",
                   .group = "Inverse",
                   .repeatable = true});
+  verb.flags.add({.name = "pictures",
+                  .type = app::FlagType::kSwitch,
+                  .help = "Also write every estimate as OUT/OPERATOR, SOLVER.png",
+                  .group = "Inverse"});
   verb.flags.add({.name = "samples",
                   .type = app::FlagType::kInteger,
                   .help = "Run one operator's one solver so often: mean.png, deviation.png and a calibration curve",

@@ -119,6 +119,19 @@ TEST(LinePlot, TakesEmptyConstantAndSinglePoints) {
   EXPECT_THAT(line_plot({"t", "", ""}, {{"a", {1, 2}, {huge, -huge}}}), Not(HasSubstr("inf")));
 }
 
+TEST(LinePlot, ManyNamesStandBelowAndLaterCurvesAreDashed) {
+  std::vector<Curve> curves;
+  for (int i = 0; i < 9; ++i) curves.push_back({"a solver with a name " + std::to_string(i), {0, 1}, {0, 1.0 + i}});
+  const std::string many = line_plot({"t", "", ""}, curves);
+  EXPECT_THAT(many, HasSubstr("viewBox=\"0 0 640 368\""));  // three rows of 16
+  EXPECT_THAT(many, HasSubstr("y=\"364\" text-anchor=\"start\">a solver with a name 8<"));
+  EXPECT_THAT(many, HasSubstr("stroke-dasharray"));
+  curves.resize(2);
+  const std::string two = line_plot({"t", "", ""}, curves);
+  EXPECT_THAT(two, HasSubstr("viewBox=\"0 0 640 320\""));
+  EXPECT_THAT(two, Not(HasSubstr("stroke-dasharray")));
+}
+
 TEST(Plot, AFileOfItsOwnNamesTheFormatAndTheColoursOfItsLines) {
   const std::string plot = line_plot({"t", "x", "y"}, {{"a", {0, 1}, {0, 1}}}), file = svg_file(plot);
   EXPECT_THAT(file, testing::StartsWith("<svg xmlns=\"http://www.w3.org/2000/svg\" "));

@@ -39,6 +39,7 @@ TEST(InverseBenchTest, EveryLinearOperatorHasAFirstGuessThatFitsItsMeasurement) 
     if (score.operation == "identity" && score.solver == "first guess") {
       EXPECT_NEAR(score.residual, 0.0, 1e-5);  // H^+ y is y
       EXPECT_NEAR(score.psnr, 32.0, 1.5);      // noise of a fortieth of the range
+      EXPECT_EQ(score.estimate.sizes(), at::IntArrayRef({1, 16, 16}));
     }
     if (score.operation == "colourise") {
       EXPECT_NE(score.problem, "");  // one channel
