@@ -17,7 +17,7 @@ die() { say "error: $*"; exit 1; }
 
 packages=(build-essential cmake ninja-build ccache pkg-config ca-certificates python3 python3-pip unzip
   libsndfile1-dev libfftw3-dev libsoxr-dev libpng-dev libtiff-dev libjpeg62-turbo-dev libtclap-dev libyaml-cpp-dev nlohmann-json3-dev libspdlog-dev
-  libgtest-dev libgmock-dev libbenchmark-dev libboost-dev libssl-dev zlib1g-dev libinsighttoolkit5-dev)
+  libgtest-dev libgmock-dev libbenchmark-dev libboost-dev libssl-dev zlib1g-dev libinsighttoolkit5-dev dicom3tools)
 [ "${1:-}" = --extra ] && packages+=(clang clang-tidy clang-format libclang-rt-14-dev)
 
 missing=()

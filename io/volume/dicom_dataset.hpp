@@ -73,5 +73,7 @@ bool has_long_length(DicomVr vr);
 /// The VR of an element in files that do not write it, from GDCM's copy of the standard's dictionary; UN if unknown.
 /// @param pixels_signed  resolves "US or SS"
 DicomVr dictionary_vr(DicomTag tag, bool pixels_signed);
+/// "PatientName"; empty if unknown or private.
+std::string dictionary_keyword(DicomTag tag);
 
 }  // namespace reseda::io::detail

@@ -28,4 +28,10 @@ DicomVr dictionary_vr(DicomTag tag, bool pixels_signed) {
                                                                                   : DicomVr{'U', 'N'};
 }
 
+std::string dictionary_keyword(DicomTag tag) {
+  if ((tag >> 16) % 2 == 1) return {};
+  const char* keyword = gdcm::Global::GetInstance().GetDicts().GetPublicDict().GetKeywordFromTag(gdcm::Tag(tag));
+  return keyword == nullptr ? std::string() : keyword;
+}
+
 }  // namespace reseda::io::detail

@@ -51,6 +51,12 @@ std::string inflate_dataset(std::string_view packed, const std::string& name) {
 
 }  // namespace
 
+bool is_lossy(std::string_view transfer_syntax) {
+  constexpr std::array<std::string_view, 6> kLossy = {".4.50", ".4.51", ".4.53", ".4.55", ".4.81", ".4.91"};
+  return std::any_of(kLossy.begin(), kLossy.end(),
+                     [&](std::string_view end) { return transfer_syntax.ends_with(end); });
+}
+
 bool is_dicom(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   std::array<char, kPreamble + kMagic.size()> head{};

@@ -20,6 +20,10 @@ inline constexpr std::string_view kImplicit = "1.2.840.10008.1.2", kExplicit = "
                                   kJpegLs = "1.2.840.10008.1.2.4.80", kJpeg2000Lossless = "1.2.840.10008.1.2.4.90";
 }  // namespace transfer_syntax
 
+/// Whether a transfer syntax loses something: baseline, extended and progressive JPEG, near-lossless JPEG-LS, JPEG
+/// 2000.
+bool is_lossy(std::string_view transfer_syntax);
+
 /// A DICOM file (PS3.10) in memory: its data set up to the pixel data, and where those bytes are.
 struct DicomFile {
   std::string name;             ///< for messages

@@ -110,16 +110,16 @@ void PixelReader::read(std::int64_t frame, std::span<std::int32_t> out) const {
   } else {
     bytes = file_.pixels.front().substr(static_cast<std::size_t>(frame) * format_.frame_bytes(), format_.frame_bytes());
   }
-  if (format_.allocated == 8) {
-    unpack<std::uint8_t>(bytes, format_, false, out);
-  } else {
-    unpack<std::uint16_t>(bytes, format_, file_.big_endian, out);
-  }
+  unpack_samples(bytes, format_, file_.big_endian, out);
 }
 
-at::ScalarType stored_type(const PixelFormat& format) {
-  if (format.allocated == 8) return format.is_signed ? at::kChar : at::kByte;
-  return format.is_signed ? at::kShort : at::kUInt16;
+void unpack_samples(std::string_view bytes, const PixelFormat& format, bool big_endian, std::span<std::int32_t> out) {
+  RESEDA_INVARIANT(bytes.size() == out.size() * static_cast<std::size_t>(format.allocated / 8));
+  if (format.allocated == 8) {
+    unpack<std::uint8_t>(bytes, format, false, out);
+  } else {
+    unpack<std::uint16_t>(bytes, format, big_endian, out);
+  }
 }
 
 std::string pixel_bytes(std::span<const std::int32_t> stored, const PixelFormat& format) {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <c10/core/ScalarType.h>
-
 #include <cstdint>
 #include <span>
 #include <string>
@@ -48,8 +46,8 @@ class PixelReader {
   std::vector<std::size_t> first_fragment_;
 };
 
-/// uint8, int8, uint16 or int16.
-at::ScalarType stored_type(const PixelFormat& format);
+/// Stored values of samples as they are in a file. @param out  one value a sample
+void unpack_samples(std::string_view bytes, const PixelFormat& format, bool big_endian, std::span<std::int32_t> out);
 
 /// The bytes of stored values in the format of a file, in little endian.
 std::string pixel_bytes(std::span<const std::int32_t> stored, const PixelFormat& format);

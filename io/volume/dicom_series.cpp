@@ -11,29 +11,15 @@
 #include "io/volume/dicom_file.hpp"
 #include "io/volume/dicom_frame.hpp"
 #include "io/volume/dicom_pixels.hpp"
-#include "io/volume/dicom_tags.hpp"
 #include "io/volume/padding.hpp"
 #include "io/volume/pixel_codec.hpp"
+#include "io/volume/series_files.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::io {
 namespace {
 
 constexpr double kSamePlaceMm = 0.01;
-
-/// Slices of one file, by their places in the stack.
-using FileSlices = std::vector<std::size_t>;
-
-std::vector<FileSlices> slices_by_file(const DicomSeries& series) {
-  std::vector<FileSlices> files;
-  std::map<std::filesystem::path, std::size_t> known;
-  for (std::size_t k = 0; k < series.slices.size(); ++k) {
-    const auto [at, fresh] = known.emplace(series.slices[k].file, files.size());
-    if (fresh) files.emplace_back();
-    files[at->second].push_back(k);
-  }
-  return files;
-}
 
 void refuse_problems(const DicomSeries& series, const std::set<Irregular>& accept) {
   for (const StackProblem& problem : series.problems)
@@ -49,37 +35,56 @@ struct Target {
   std::int64_t slice_pixels;
 };
 
-/// @return whether there is padding
-bool read_file(const DicomSeries& series, const FileSlices& slices, const Target& target, at::ScalarType stored_type) {
+/// What reading a file showed.
+struct ReadFacts {
+  bool padded = false;
+  bool whole = true;         ///< scales are whole numbers
+  double low = 0, high = 0;  ///< what values its bits and scales could give
+};
+
+ReadFacts read_file(const DicomSeries& series, const detail::FileSlices& slices, const Target& target) {
   const detail::DicomFile file = detail::open_dicom(series.slices[slices.front()].file);
   const detail::PixelFormat format = detail::read_pixel_format(file);
   const auto frames = detail::read_frames(file, format);
   const auto padding = detail::read_padding(file, format);
   const detail::PixelReader pixels(file, format);
+  const std::int32_t mirror = format.lowest() + format.highest();
   std::vector<std::int32_t> stored(static_cast<std::size_t>(target.slice_pixels));
-  bool padded = false;
+  ReadFacts facts;
   for (const std::size_t k : slices) {
     const DicomSlice& slice = series.slices[k];
-    RESEDA_REQUIRE(slice.frame < format.frames && format.rows == series.rows && format.columns == series.columns &&
-                       file.dataset.text(detail::tags::kSopInstanceUid) == slice.sop_instance_uid &&
-                       detail::stored_type(format) == stored_type,
-                   Errc::kInput, file.name, ": does not fit its series, or has changed");
+    detail::check_slice(file, format, series, slice);
     pixels.read(slice.frame, stored);
-    const detail::DicomFrame& frame = frames[static_cast<std::size_t>(slice.frame)];
-    const std::int64_t offset = static_cast<std::int64_t>(k) * target.slice_pixels;
-    const std::int32_t mirror = format.lowest() + format.highest();
-    for (std::int64_t i = 0; i < target.slice_pixels; ++i) {
-      const std::int32_t value = stored[static_cast<std::size_t>(i)];
-      target.voxels[offset + i] =
-          static_cast<float>(frame.slope * (format.monochrome1 ? mirror - value : value) + frame.intercept);
-    }
+    const double slope = frames[static_cast<std::size_t>(slice.frame)].slope;
+    const double intercept = frames[static_cast<std::size_t>(slice.frame)].intercept;
+    float* values = target.voxels + static_cast<std::int64_t>(k) * target.slice_pixels;
+    for (std::size_t i = 0; i < stored.size(); ++i)
+      values[i] = static_cast<float>(slope * (format.monochrome1 ? mirror - stored[i] : stored[i]) + intercept);
+    const double a = slope * format.lowest() + intercept, b = slope * format.highest() + intercept;
+    facts.low = std::min({facts.low, a, b});
+    facts.high = std::max({facts.high, a, b});
+    facts.whole = facts.whole && slope == std::floor(slope) && intercept == std::floor(intercept);
     if (!padding) continue;
-    for (std::int64_t i = 0; i < target.slice_pixels; ++i) {
-      target.padding[offset + i] = padding->holds(stored[static_cast<std::size_t>(i)]);
-      padded = padded || target.padding[offset + i];
-    }
+    bool* padded = target.padding + static_cast<std::int64_t>(k) * target.slice_pixels;
+    for (std::size_t i = 0; i < stored.size(); ++i) padded[i] = padding->holds(stored[i]);
+    facts.padded = facts.padded || std::find(padded, padded + stored.size(), true) != padded + stored.size();
   }
-  return padded;
+  return facts;
+}
+
+/// The smallest type for what bits and scales could give; where 16 bits are not enough for that, for what they do give.
+at::ScalarType type_of_values(const std::vector<ReadFacts>& files, const at::Tensor& voxels) {
+  double low = 0, high = 0;
+  for (const ReadFacts& facts : files) {
+    if (!facts.whole) return at::kFloat;
+    low = std::min(low, facts.low);
+    high = std::max(high, facts.high);
+  }
+  if (low >= 0 && high <= 255) return at::kByte;
+  if (low >= -32768 && high <= 32767) return at::kShort;
+  if (low >= 0 && high <= 65535) return at::kUInt16;
+  const auto [least, most] = at::aminmax(voxels);
+  return least.item<float>() >= -32768 && most.item<float>() <= 32767 ? at::kShort : at::kInt;
 }
 
 }  // namespace
@@ -113,11 +118,9 @@ Volume read_series(const DicomSeries& series, const SeriesReading& reading) {
   RESEDA_REQUIRE(depth <= reading.limits.voxels / (series.rows * series.columns), Errc::kInput,
                  series.slices.front().file.string(), ": ", depth, " x ", series.rows, " x ", series.columns,
                  " voxels are more than the limit of ", reading.limits.voxels);
-  const std::vector<FileSlices> files = slices_by_file(series);
-  const auto first = detail::read_pixel_format(detail::open_dicom(series.slices.front().file));
+  const std::vector<detail::FileSlices> files = detail::slices_by_file(series);
   Volume volume;
   volume.geometry = series.geometry;
-  volume.stored = detail::stored_type(first);
   volume.metadata = {{"modality", series.modality}, {"units", series.units}};
   volume.even = std::none_of(series.problems.begin(), series.problems.end(),
                              [](const StackProblem& problem) { return problem.kind != Irregular::kTilt; });
@@ -126,12 +129,14 @@ Volume read_series(const DicomSeries& series, const SeriesReading& reading) {
   const Target target{volume.voxels.mutable_data_ptr<float>(), volume.padding.mutable_data_ptr<bool>(),
                       series.rows * series.columns};
   const detail::QuietGdcm quiet;
-  std::vector<char> padded(files.size(), 0);
+  std::vector<ReadFacts> facts(files.size());
   at::parallel_for(0, static_cast<std::int64_t>(files.size()), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto f = static_cast<std::size_t>(begin); f < static_cast<std::size_t>(end); ++f)
-      padded[f] = static_cast<char>(read_file(series, files[f], target, volume.stored));
+      facts[f] = read_file(series, files[f], target);
   });
-  if (std::count(padded.begin(), padded.end(), 1) == 0) volume.padding.reset();
+  volume.stored = type_of_values(facts, volume.voxels);
+  if (std::none_of(facts.begin(), facts.end(), [](const ReadFacts& file) { return file.padded; }))
+    volume.padding.reset();
   return volume;
 }
 

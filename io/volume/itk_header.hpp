@@ -7,8 +7,6 @@
 
 namespace reseda::io::detail {
 
-enum class VolumeFormat { kNifti, kNrrd, kMeta };
-
 /// Geometry and metadata of a file whose header was checked, as ITK understands them.
 /// @return a volume without voxels @throws Error{kInput} with what ITK says
 Volume read_itk_header(const std::filesystem::path& file, VolumeFormat format, const VolumeHeader& header);

@@ -6,9 +6,8 @@
 #include <gdcmSequenceOfFragments.h>
 #include <gdcmTrace.h>
 
-#include <algorithm>
-
 #include "io/volume/codestream_header.hpp"
+#include "io/volume/rle.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::io::detail {
@@ -65,36 +64,6 @@ std::string decode_image(const gdcm::DataElement& pixels, const PixelFormat& for
   return image.GetBufferLength() == samples.size() && image.GetBuffer(samples.data()) ? samples : std::string();
 }
 
-/// PackBits of each byte plane, the most significant first (PS3.5 annex G).
-std::string decode_rle(std::string_view stream, const PixelFormat& format, const std::string& name) {
-  constexpr std::size_t kHeader = 64;
-  const auto planes = static_cast<std::size_t>(format.allocated / 8), pixels = format.frame_bytes() / planes;
-  const auto word = [&](std::size_t at) {
-    std::uint32_t value = 0;
-    for (std::size_t i = 4; i-- > 0;) value = value << 8 | static_cast<unsigned char>(stream[at + i]);
-    return static_cast<std::size_t>(value);
-  };
-  RESEDA_REQUIRE(stream.size() >= kHeader && word(0) == planes, Errc::kInput, name,
-                 ": is damaged: an RLE frame does not have ", planes, " segments");
-  std::string out(format.frame_bytes(), '\0');
-  for (std::size_t plane = 0; plane < planes; ++plane) {
-    std::size_t at = word(4 + 4 * plane), done = 0;
-    while (done < pixels) {
-      RESEDA_REQUIRE(at + 1 < stream.size(), Errc::kInput, name, ": is cut short in an RLE segment");
-      const int control = static_cast<signed char>(stream[at++]);
-      const std::size_t count = static_cast<std::size_t>(control >= 0 ? control + 1 : 1 - control);
-      if (control == -128) continue;
-      RESEDA_REQUIRE(count <= pixels - done && (control < 0 || count <= stream.size() - at), Errc::kInput, name,
-                     ": is damaged: an RLE segment has too many pixels");
-      for (std::size_t i = 0; i < count; ++i)
-        out[(done + i) * planes + (planes - 1 - plane)] = stream[control >= 0 ? at + i : at];
-      at += control >= 0 ? count : 1;
-      done += count;
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 QuietGdcm::QuietGdcm() : warnings_(gdcm::Trace::GetWarningFlag()), errors_(gdcm::Trace::GetErrorFlag()) {
@@ -126,13 +95,16 @@ std::string decode_frame(std::string_view codestream, const PixelFormat& format,
 }
 
 std::string encode_frame(const std::string& samples, const PixelFormat& format, const std::string& transfer_syntax) {
-  gdcm::Image image = image_of(format, gdcm::TransferSyntax::ExplicitVRLittleEndian);
+  if (transfer_syntax == transfer_syntax::kRle) return encode_rle(samples, format);
+  // The filter keeps a counted pointer to its input.
+  const gdcm::SmartPointer<gdcm::Image> image =
+      new gdcm::Image(image_of(format, gdcm::TransferSyntax::ExplicitVRLittleEndian));
   gdcm::DataElement pixels(gdcm::Tag(0x7fe0, 0x0010), 0, gdcm::VR::OW);
   pixels.SetByteValue(samples.data(), static_cast<std::uint32_t>(samples.size()));
-  image.SetDataElement(pixels);
+  image->SetDataElement(pixels);
   gdcm::ImageChangeTransferSyntax change;
   change.SetTransferSyntax(gdcm::TransferSyntax::GetTSType(transfer_syntax.c_str()));
-  change.SetInput(image);
+  change.SetInput(*image);
   const gdcm::SequenceOfFragments* fragments =
       change.Change() ? change.GetOutput().GetDataElement().GetSequenceOfFragments() : nullptr;
   RESEDA_REQUIRE(fragments != nullptr && fragments->GetNumberOfFragments() == 1, Errc::kOutput,

@@ -25,15 +25,6 @@ constexpr std::uint64_t kMostDeflated = 1032;
 constexpr double kLargestExact = 16777216.0;
 constexpr double kOrthogonal = 1e-3;
 
-VolumeFormat format_of(const std::filesystem::path& file) {
-  std::string name = file.filename().string();
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (name.ends_with(".nii") || name.ends_with(".nii.gz")) return VolumeFormat::kNifti;
-  if (name.ends_with(".nrrd")) return VolumeFormat::kNrrd;
-  if (name.ends_with(".mha")) return VolumeFormat::kMeta;
-  reseda::detail::raise(Errc::kInput, file.string(), ": expected a volume named .nii, .nii.gz, .nrrd or .mha");
-}
-
 VolumeHeader header_of(const std::filesystem::path& file, VolumeFormat format, std::uint64_t file_bytes) {
   if (format == VolumeFormat::kNifti) return detail::read_nifti_header(file);
   std::ifstream in(file, std::ios::binary);
@@ -95,7 +86,7 @@ Volume read_volume_file(const std::filesystem::path& file, const VolumeLimits& l
   RESEDA_REQUIRE(std::filesystem::is_regular_file(file, failure), Errc::kInput, file.string(),
                  ": cannot read: ", failure ? failure.message() : "not a regular file");
   const std::uint64_t bytes = std::filesystem::file_size(file);
-  const VolumeFormat format = format_of(file);
+  const VolumeFormat format = detail::volume_format(file, Errc::kInput);
   const VolumeHeader header = header_of(file, format, bytes);
   check_sizes(header, bytes, limits, file.string());
   Volume volume = detail::read_itk_header(file, format, header);
@@ -103,10 +94,20 @@ Volume read_volume_file(const std::filesystem::path& file, const VolumeLimits& l
   const at::Tensor stored = at::empty({header.size[2], header.size[1], header.size[0]}, header.type);
   detail::read_voxel_bytes(file, header, {static_cast<char*>(stored.mutable_data_ptr()), stored.nbytes()});
   volume.voxels = values_of(stored, header, file.string());
+  if (header.slope != 1 || header.intercept != 0) volume.stored = at::kFloat;
   return volume;
 }
 
 }  // namespace
+
+detail::VolumeFormat detail::volume_format(const std::filesystem::path& file, Errc code) {
+  std::string name = file.filename().string();
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (name.ends_with(".nii") || name.ends_with(".nii.gz")) return VolumeFormat::kNifti;
+  if (name.ends_with(".nrrd")) return VolumeFormat::kNrrd;
+  if (name.ends_with(".mha")) return VolumeFormat::kMeta;
+  reseda::detail::raise(code, file.string(), ": expected a volume named .nii, .nii.gz, .nrrd or .mha");
+}
 
 const std::vector<std::string>& volume_extensions() {
   static const std::vector<std::string> all = {".nii", ".nii.gz", ".nrrd", ".mha"};

@@ -6,8 +6,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "io/record/atomic_file.hpp"
 
 namespace reseda::io {
 
@@ -28,7 +31,8 @@ struct VolumeGeometry {
 struct Volume {
   at::Tensor voxels;  ///< [D,H,W] float32 in the file's units after its scaling, e.g. HU
   VolumeGeometry geometry = {};
-  at::ScalarType stored = at::kFloat;                ///< how the file holds a voxel, before its scaling
+  /// The type whose values voxels are: of the file's integers, if it does not scale them by anything but whole steps.
+  at::ScalarType stored = at::kFloat;
   std::map<std::string, std::string> metadata = {};  ///< texts of the header that reseda gives no meaning
   at::Tensor padding = {};  ///< [D,H,W] bool, where a DICOM image has only padding; undefined if nowhere
   bool even = true;         ///< false: slices are not at equal distances, and spacing_mm[2] is their mean
@@ -48,6 +52,23 @@ struct VolumeLimits {
 ///         orthogonal, NaN or infinite voxels; and what is not read: several volumes, colours, vectors, NIfTI-2, data
 ///         in a second file
 Volume read_volume(const std::filesystem::path& place, const VolumeLimits& limits = {});
+
+enum class VolumePacking { kNone, kDeflate };
+
+struct VolumeWriting {
+  std::optional<at::ScalarType> type = {};          ///< of the file's voxels; else Volume::stored
+  VolumePacking packing = VolumePacking::kDeflate;  ///< of .nrrd and .mha; .nii.gz always is packed, .nii never
+  std::string provenance = {};                      ///< how the file was made, on one line
+  Existing existing = Existing::kReplace;
+};
+
+/// Writes .nii, .nii.gz, .nrrd or .mha, which appears whole or not at all; the same volume gives the same bytes. Values
+/// are rounded to the nearest integer, ties to even, and clipped where the type is one. Metadata go into a file of the
+/// kind that they came from; of a tilted stack NIfTI gets no qform.
+/// @return how many values were clipped
+/// @throws Error{kOutput} naming the file: another name, a stack that is not even, a tilted one in MetaImage, a type or
+///         size that the format does not have, a file that cannot be written; Error{kNumeric} at NaN or infinite voxels
+std::int64_t write_volume(const std::filesystem::path& file, const Volume& volume, const VolumeWriting& writing = {});
 
 /// What a folder is searched for: ".nii", ".nii.gz", ".nrrd", ".mha", in lower case.
 const std::vector<std::string>& volume_extensions();

@@ -8,7 +8,14 @@
 #include <string>
 #include <string_view>
 
+#include "modules/core/error.hpp"
+
 namespace reseda::io::detail {
+
+enum class VolumeFormat { kNifti, kNrrd, kMeta };
+
+/// By the file's name. @throws Error{code}
+VolumeFormat volume_format(const std::filesystem::path& file, Errc code);
 
 /// What a file says about its voxels.
 struct VolumeHeader {

@@ -74,7 +74,9 @@ class DicomBytes {
            little(value.size(), long_length ? 4 : 2) + value;
   }
   std::string with_syntax(const std::string& uid, const std::string& dataset) const {
-    return std::string(128, '\0') + "DICM" + element(0x00020010, "UI", uid) + dataset;
+    std::string out(128, '\0');
+    out.append("DICM").append(element(0x00020010, "UI", uid)).append(dataset);
+    return out;
   }
   std::string dataset() const {
     std::string out;
