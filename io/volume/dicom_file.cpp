@@ -42,7 +42,7 @@ std::string inflate_dataset(std::string_view packed, const std::string& name) {
     stream.next_out = reinterpret_cast<Bytef*>(out.data() + old);
     stream.avail_out = static_cast<uInt>(out.size() - old);
     result = inflate(&stream, Z_NO_FLUSH);
-    out.resize(out.size() - stream.avail_out);
+    out.erase(out.size() - stream.avail_out);
     RESEDA_REQUIRE(result == Z_STREAM_END || (result == Z_OK && out.size() > old), Errc::kInput, name,
                    ": is damaged or cut short: its data set cannot be unpacked");
   }

@@ -110,7 +110,9 @@ DicomSeries series_of(const Candidates& candidates, const std::string& part) {
   series.geometry = stack.geometry;
   series.problems = std::move(stack.problems);
   if (!first.position_mm && candidates.size() > 1) {
-    series.problems.push_back({Irregular::kUnpositioned, "its frames have no positions"});
+    StackProblem& problem = series.problems.emplace_back();
+    problem.kind = Irregular::kUnpositioned;
+    problem.what = "its frames have no positions";
   }
   for (const std::size_t k : stack.order) {
     const Candidate& slice = candidates[k];

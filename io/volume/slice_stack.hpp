@@ -20,7 +20,7 @@ enum class Irregular {
 const char* irregular_name(Irregular kind);
 
 struct StackProblem {
-  Irregular kind;
+  Irregular kind = Irregular::kMissing;
   std::string what;  ///< in words, with numbers
 };
 
