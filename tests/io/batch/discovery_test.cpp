@@ -101,7 +101,8 @@ TEST_F(DiscoveryTest, AnExtensionMayHaveTwoParts) {
   for (const char* name : {"volumes/a.nii.gz", "volumes/b.NII.GZ", "volumes/c.gz", "volumes/d.nii"})
     folder_.write(name, name);
   Strings found;
-  for (const InputFile& file : discover_inputs({"volumes/*"}, {.extensions = {".nii", ".nii.gz"}}).files)
+  for (const InputFile& file :
+       discover_inputs({"volumes/*"}, {.recursive = false, .extensions = {".nii", ".nii.gz"}, .leave_out = {}}).files)
     found.push_back(file.id);
   EXPECT_EQ(found, (Strings{"a.nii.gz", "b.NII.GZ", "d.nii"}));
 }
