@@ -70,7 +70,7 @@ std::string deflated(const std::string& bytes, Wrapper wrapper) {
     stream.avail_out = static_cast<uInt>(room);
     result = deflate(&stream, taken + piece == bytes.size() ? Z_FINISH : Z_NO_FLUSH);
     taken += piece - stream.avail_in;
-    out.resize(out.size() - stream.avail_out);
+    out.erase(out.size() - stream.avail_out);
   }
   return out;
 }
