@@ -24,26 +24,48 @@ bool is_frame_header(unsigned marker) {
   return (marker >= 0xC0 && marker <= 0xCF && !table_or_jpg) || marker == 0xF7;
 }
 
-/// Walks the marker segments of JPEG or JPEG-LS up to the frame header: length, bits, rows, columns, components.
-Announced jpeg_sizes(std::string_view stream, const std::string& name) {
-  for (std::size_t at = 2; at + 4 <= stream.size();) {
-    RESEDA_REQUIRE(stream[at] == '\xFF', Errc::kInput, name, ": is damaged: a JPEG segment has no marker");
-    const auto marker = static_cast<unsigned char>(stream[at + 1]);
-    if (marker == 0xFF) {
-      ++at;
-      continue;
-    }
-    const std::uint32_t length = big_endian(stream.substr(at + 2, 2));
-    RESEDA_REQUIRE(length >= 2 && length <= stream.size() - at - 2, Errc::kInput, name,
+struct Segment {
+  unsigned marker = 0;
+  std::string_view body;   ///< without marker and length
+  std::string_view whole;  ///< with them
+};
+
+/// Marker segments from SOI to the first scan, one after the other.
+class Segments {
+ public:
+  Segments(std::string_view stream, const std::string& name) : stream_(stream), name_(name) {}
+  Segment next() {
+    while (at_ + 1 < stream_.size() && stream_[at_] == '\xFF' && stream_[at_ + 1] == '\xFF') ++at_;
+    RESEDA_REQUIRE(at_ + 4 <= stream_.size() && stream_[at_] == '\xFF', Errc::kInput, name_,
+                   ": is damaged or cut short: a JPEG segment has no marker");
+    const std::uint32_t length = big_endian(stream_.substr(at_ + 2, 2));
+    RESEDA_REQUIRE(length >= 2 && length <= stream_.size() - at_ - 2, Errc::kInput, name_,
                    ": is damaged or cut short in its JPEG header");
-    const std::string_view body = stream.substr(at + 4, length - 2);
-    if (is_frame_header(marker) && body.size() >= 6) {
-      return {big_endian(body.substr(1, 2)), big_endian(body.substr(3, 2)), static_cast<unsigned char>(body[5]),
-              static_cast<unsigned char>(body[0])};
-    }
-    at += 2 + length;
+    const Segment found{static_cast<unsigned char>(stream_[at_ + 1]), stream_.substr(at_ + 4, length - 2),
+                        stream_.substr(at_, 2 + length)};
+    at_ += 2 + length;
+    return found;
   }
-  reseda::detail::raise(Errc::kInput, name, ": is cut short: a JPEG frame has no header");
+  std::string_view rest() const { return stream_.substr(at_); }
+
+ private:
+  std::string_view stream_;
+  const std::string& name_;
+  std::size_t at_ = 2;
+};
+
+constexpr unsigned kHuffmanTables = 0xC4, kScan = 0xDA, kQuantisation = 0xDB, kRestarts = 0xDD;
+
+/// The frame header of JPEG or JPEG-LS: bits, rows, columns, components.
+Announced jpeg_sizes(std::string_view stream, const std::string& name) {
+  Segments segments(stream, name);
+  for (Segment segment = segments.next(); segment.marker != kScan; segment = segments.next()) {
+    const std::string_view body = segment.body;
+    if (!is_frame_header(segment.marker) || body.size() < 6) continue;
+    return {big_endian(body.substr(1, 2)), big_endian(body.substr(3, 2)), static_cast<unsigned char>(body[5]),
+            static_cast<unsigned char>(body[0])};
+  }
+  reseda::detail::raise(Errc::kInput, name, ": is damaged: a JPEG frame has no header");
 }
 
 /// The SIZ segment of ISO 15444-1, which follows SOC.
@@ -71,6 +93,20 @@ int check_codestream(std::string_view stream, const PixelFormat& format, const s
   RESEDA_REQUIRE(found.bits >= 2 && found.bits <= format.allocated, Errc::kInput, name, ": a compressed frame has ",
                  found.bits, " bits, the header allows ", format.allocated);
   return found.bits;
+}
+
+std::string bare_jpeg(std::string_view stream, const std::string& name) {
+  Segments segments(stream, name);
+  std::string out(stream.substr(0, 2));
+  while (true) {
+    const Segment segment = segments.next();
+    const bool ignored = (segment.marker >= 0xE0 && segment.marker <= 0xEF) || segment.marker == 0xFE;
+    const bool known = is_frame_header(segment.marker) || segment.marker == kHuffmanTables || segment.marker == kScan ||
+                       segment.marker == kQuantisation || segment.marker == kRestarts;
+    RESEDA_REQUIRE(ignored || known, Errc::kInput, name, ": is damaged: a JPEG segment is unknown");
+    if (known) out += segment.whole;
+    if (segment.marker == kScan) return out.append(segments.rest());
+  }
 }
 
 }  // namespace reseda::io::detail

@@ -12,4 +12,9 @@ namespace reseda::io::detail {
 /// @return bits of a sample in the codestream @throws Error{kInput} with `name`
 int check_codestream(std::string_view codestream, const PixelFormat& format, const std::string& name);
 
+/// A JPEG codestream without the segments that a grey image does not need (applications' data, comments, fill bytes).
+/// GDCM ends the program at some that it does not expect. @throws Error{kInput} at unknown segments before the first
+/// scan
+std::string bare_jpeg(std::string_view codestream, const std::string& name);
+
 }  // namespace reseda::io::detail

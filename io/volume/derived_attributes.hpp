@@ -12,7 +12,7 @@ namespace reseda::io::detail {
 /// What is new in one file of a derived series.
 struct DerivedInstance {
   std::string series_uid, sop_instance_uid;
-  std::vector<std::int64_t> frames;        ///< of the source file that are kept, ascending
+  std::vector<std::int64_t> frames = {};   ///< of the source file that are kept, ascending
   std::int32_t smallest = 0, largest = 0;  ///< stored values
 };
 

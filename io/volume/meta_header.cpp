@@ -17,6 +17,28 @@ const std::map<std::string_view, at::ScalarType> kTypes = {
     {"MET_INT", at::kInt},        {"MET_UINT", at::kUInt32}, {"MET_LONG", at::kInt},     {"MET_ULONG", at::kUInt32},
     {"MET_LONG_LONG", at::kLong}, {"MET_FLOAT", at::kFloat}, {"MET_DOUBLE", at::kDouble}};
 
+/// Fields of numbers: one for each axis, one for each pair of axes, or as many as it says.
+constexpr std::size_t kAxes = 100, kMatrix = 101;
+const std::map<std::string_view, std::size_t> kNumbers = {{"TransformMatrix", kMatrix},
+                                                          {"Rotation", kMatrix},
+                                                          {"Orientation", kMatrix},
+                                                          {"Offset", kAxes},
+                                                          {"Position", kAxes},
+                                                          {"Origin", kAxes},
+                                                          {"CenterOfRotation", kAxes},
+                                                          {"ElementSpacing", kAxes},
+                                                          {"ElementSize", kAxes},
+                                                          {"SequenceID", kAxes},
+                                                          {"Color", 4},
+                                                          {"ElementMin", 1},
+                                                          {"ElementMax", 1},
+                                                          {"ID", 1},
+                                                          {"ParentID", 1},
+                                                          {"ElementNBits", 1},
+                                                          {"CompressionLevel", 1},
+                                                          {"ElementToIntensityFunctionSlope", 1},
+                                                          {"ElementToIntensityFunctionOffset", 1}};
+
 bool is_true(std::string_view value, const std::string& name, std::string_view key) {
   RESEDA_REQUIRE(value == "True" || value == "False", Errc::kInput, name, ": ", key, " is '", value,
                  "', expected True or False");
@@ -53,6 +75,15 @@ class Header {
       expect(key, value, "1");
     } else if (key == "HeaderSize") {
       expect(key, value, "0");
+    } else if (key == "CompressedDataSize") {
+      parse_sizes(value, 1, name_, "CompressedDataSize");
+    } else if (const auto numbers = kNumbers.find(key); numbers != kNumbers.end()) {
+      const std::size_t expected = numbers->second == kAxes     ? rank_
+                                   : numbers->second == kMatrix ? rank_ * rank_
+                                                                : numbers->second;
+      const std::size_t count = check_plain_numbers(value, " \t", name_, key);
+      RESEDA_REQUIRE(count == expected, Errc::kInput, name_, ": ", key, " has ", count, " numbers, expected ",
+                     expected);
     }
   }
 

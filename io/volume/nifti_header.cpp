@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 
+#include "io/volume/text_fields.hpp"
 #include "io/volume/volume_header.hpp"
 #include "modules/core/error.hpp"
 
@@ -62,6 +63,17 @@ bool is_swapped(const Bytes& bytes, const std::string& name) {
   reseda::detail::raise(Errc::kInput, name, ": is not a NIfTI-1 file");
 }
 
+/// The numbers of the transforms in use: qform's at 256, with its handedness at 76, and sform's at 280.
+void check_transforms(const Fields& fields, const std::string& name) {
+  const auto check = [&](const char* form, std::size_t offset, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+      RESEDA_REQUIRE(is_plain_number(fields.at<float>(offset + 4 * i)), Errc::kInput, name, ": ", form,
+                     " has the number ", fields.at<float>(offset + 4 * i), ", expected numbers up to a million");
+  };
+  if (fields.at<std::int16_t>(252) > 0) check("qform", 76, 1), check("qform", 256, 6);
+  if (fields.at<std::int16_t>(254) > 0) check("sform", 280, 12);
+}
+
 }  // namespace
 
 VolumeHeader read_nifti_header(const std::filesystem::path& file) {
@@ -82,9 +94,10 @@ VolumeHeader read_nifti_header(const std::filesystem::path& file) {
     if (axis >= 3) continue;
     header.size[at] = size;
     const auto spacing = fields.at<float>(80 + 4 * at);
-    RESEDA_REQUIRE(std::isfinite(spacing) && spacing > 0, Errc::kInput, name, ": pixdim[", axis + 1, "] is ", spacing,
+    RESEDA_REQUIRE(is_plain_number(spacing) && spacing > 0, Errc::kInput, name, ": pixdim[", axis + 1, "] is ", spacing,
                    ", expected a distance > 0");
   }
+  check_transforms(fields, name);
   const auto type = kTypes.find(fields.at<std::int16_t>(70));
   RESEDA_REQUIRE(type != kTypes.end(), Errc::kInput, name, ": datatype is ", fields.at<std::int16_t>(70),
                  ", expected real numbers of 8 to 64 bits");

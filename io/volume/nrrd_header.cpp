@@ -44,26 +44,23 @@ const std::map<std::string, at::ScalarType, std::less<>> kTypes = {{"signedchar"
                                                                    {"float", at::kFloat},
                                                                    {"double", at::kDouble}};
 
+/// Fields of numbers, and how many there may be.
+const std::map<std::string, std::size_t, std::less<>> kNumbers = {{"spacings", 3},
+                                                                  {"thicknesses", 3},
+                                                                  {"axismins", 3},
+                                                                  {"axismaxs", 3},
+                                                                  {"spaceorigin", 3},
+                                                                  {"spacedirections", 9},
+                                                                  {"measurementframe", 9},
+                                                                  {"spacedimension", 1},
+                                                                  {"oldmin", 1},
+                                                                  {"oldmax", 1},
+                                                                  {"min", 1},
+                                                                  {"max", 1}};
+
 /// Fields that say nothing which must be checked before ITK reads them.
-const std::set<std::string, std::less<>> kOther = {"content",
-                                                   "number",
-                                                   "spacings",
-                                                   "thicknesses",
-                                                   "centers",
-                                                   "centerings",
-                                                   "labels",
-                                                   "units",
-                                                   "min",
-                                                   "max",
-                                                   "oldmin",
-                                                   "oldmax",
-                                                   "sampleunits",
-                                                   "spacedimension",
-                                                   "spacedirections",
-                                                   "spaceorigin",
-                                                   "measurementframe",
-                                                   "axismins",
-                                                   "axismaxs"};
+const std::set<std::string, std::less<>> kOther = {"content", "number", "centers",    "centerings",
+                                                   "labels",  "units",  "sampleunits"};
 
 /// Lower case without blanks: NRRD writes "space directions" and "spacedirections".
 std::string bare(std::string_view text) {
@@ -121,6 +118,9 @@ class Header {
       reseda::detail::raise(Errc::kInput, name_, ": data in another file is not read");
     } else if (key == "lineskip" || key == "byteskip") {
       RESEDA_REQUIRE(trimmed(value) == "0", Errc::kInput, name_, ": ", key, " is not read");
+    } else if (const auto numbers = kNumbers.find(key); numbers != kNumbers.end()) {
+      RESEDA_REQUIRE(check_plain_numbers(value, " \t,()", name_, key) <= numbers->second, Errc::kInput, name_, ": ",
+                     key, " has more than ", numbers->second, " numbers");
     } else {
       RESEDA_REQUIRE(kOther.count(key) > 0, Errc::kInput, name_, ": field '", key, "' is not read");
     }

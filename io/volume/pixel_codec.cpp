@@ -83,9 +83,10 @@ std::string decode_frame(std::string_view codestream, const PixelFormat& format,
   const gdcm::TransferSyntax::TSType syntax = gdcm::TransferSyntax::GetTSType(transfer_syntax.c_str());
   std::string samples;
   try {
-    const gdcm::DataElement pixels = encapsulated(codestream);
-    samples =
-        gdcm::JPEGCodec().CanDecode(syntax) ? decode_jpeg(pixels, format, bits) : decode_image(pixels, format, syntax);
+    samples = gdcm::JPEGCodec().CanDecode(syntax) ? decode_jpeg(encapsulated(bare_jpeg(codestream, name)), format, bits)
+                                                  : decode_image(encapsulated(codestream), format, syntax);
+  } catch (const Error&) {
+    throw;
   } catch (const std::exception& error) {
     reseda::detail::raise(Errc::kInput, name, ": is damaged: GDCM cannot decode a frame: ", error.what());
   }

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -35,6 +35,31 @@ inline std::vector<std::int64_t> parse_sizes(std::string_view text, std::size_t 
   RESEDA_REQUIRE(sizes.size() == count, Errc::kInput, name, ": ", field, " has ", sizes.size(), " numbers, expected ",
                  count);
   return sizes;
+}
+
+/// Whether ITK's linear algebra may be given a number of a transform: it loops for ever or complains aloud at others.
+inline bool is_plain_number(double number) {
+  constexpr double kLargest = 1e6, kSmallest = 1e-30;
+  return std::isfinite(number) && std::abs(number) <= kLargest && (number == 0 || std::abs(number) >= kSmallest);
+}
+
+/// That a field consists of plain numbers, or of "none" and "nan", apart by characters of `between`.
+/// @return how many
+inline std::size_t check_plain_numbers(std::string_view text, const char* between, const std::string& name,
+                                       std::string_view field) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find_first_not_of(between); at != std::string_view::npos;
+       at = text.find_first_not_of(between, at)) {
+    const std::string_view word = text.substr(at, text.find_first_of(between, at) - at);
+    double number = 0;
+    const auto [end, failure] = std::from_chars(word.data(), word.data() + word.size(), number);
+    const bool plain = failure == std::errc() && end == word.data() + word.size() && is_plain_number(number);
+    RESEDA_REQUIRE(plain || word == "none" || word == "nan" || word == "NaN", Errc::kInput, name, ": ", field, " is '",
+                   text, "', expected numbers up to a million");
+    at += word.size();
+    ++count;
+  }
+  return count;
 }
 
 }  // namespace reseda::io::detail

@@ -14,5 +14,6 @@ void torch_legacy(std::span<const std::uint8_t> bytes);
 void array(std::span<const std::uint8_t> bytes);
 void audio(std::span<const std::uint8_t> bytes);
 void image(std::span<const std::uint8_t> bytes);
+void volume(std::span<const std::uint8_t> bytes);
 
 }  // namespace reseda::fuzz

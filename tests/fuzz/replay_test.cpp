@@ -63,6 +63,9 @@ TEST(FuzzReplay, Audio) { replay("audio", audio, {2048, 3000}); }
 #ifdef RESEDA_FUZZ_IMAGE
 TEST(FuzzReplay, Image) { replay("image", image, {1024, 1500}); }
 #endif
+#ifdef RESEDA_FUZZ_VOLUME
+TEST(FuzzReplay, Volume) { replay("volume", volume, {512, 1000}); }
+#endif
 
 }  // namespace
 }  // namespace reseda::fuzz
