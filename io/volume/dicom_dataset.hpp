@@ -17,16 +17,7 @@ struct DicomVr {
   bool operator==(const DicomVr&) const = default;
 };
 
-class DicomDataset;
-
-struct DicomElement {
-  DicomTag tag = 0;
-  DicomVr vr = {};
-  std::string value = {};                ///< bytes in little endian, as in the file otherwise
-  std::vector<DicomDataset> items = {};  ///< of a sequence (VR SQ)
-
-  bool is_sequence() const { return vr == DicomVr{'S', 'Q'}; }
-};
+struct DicomElement;
 
 /// A data set: elements in ascending order of their tags. Numbers may be texts (DS, IS) or binary (US, SS, FD, ...).
 class DicomDataset {
@@ -59,6 +50,15 @@ class DicomDataset {
 
  private:
   std::vector<DicomElement> elements_;
+};
+
+struct DicomElement {
+  DicomTag tag = 0;
+  DicomVr vr = {};
+  std::string value = {};                ///< bytes in little endian, as in the file otherwise
+  std::vector<DicomDataset> items = {};  ///< of a sequence (VR SQ)
+
+  bool is_sequence() const { return vr == DicomVr{'S', 'Q'}; }
 };
 
 /// Little-endian bytes of an unsigned number of two bytes.

@@ -1,5 +1,7 @@
 #include "io/volume/itk_header.hpp"
 
+#include "io/volume/itk_compiler.hpp"
+
 #include <itkMetaDataObject.h>
 #include <itkMetaImageIO.h>
 #include <itkNiftiImageIO.h>
