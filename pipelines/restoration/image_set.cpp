@@ -18,10 +18,11 @@ std::uint64_t ImageSet::bytes() const {
 ImageSet read_images(const std::vector<std::filesystem::path>& folders, std::int64_t least) {
   ImageSet set;
   for (const std::filesystem::path& folder : folders) {
-    const io::Discovery found =
-        io::discover_inputs({folder.string()}, {.recursive = true, .extensions = io::image_extensions(), .leave_out = {}});
+    const io::Discovery found = io::discover_inputs(
+        {folder.string()}, {.recursive = true, .extensions = io::image_extensions(), .leave_out = {}});
     for (const io::InputFile& file : found.files) {
-      const at::Tensor pixels = io::read_image(file.path).pixels;
+      const io::Image image = io::read_image(file.path);
+      const at::Tensor& pixels = image.pixels;
       RESEDA_REQUIRE(pixels.size(1) >= least && pixels.size(2) >= least, Errc::kInput, file.path.string(), ": ",
                      pixels.size(2), "x", pixels.size(1), " pixels, expected at least ", least, " a side");
       RESEDA_REQUIRE(set.images.empty() || set.images.front().size(0) == pixels.size(0), Errc::kInput,
@@ -29,6 +30,7 @@ ImageSet read_images(const std::vector<std::filesystem::path>& folders, std::int
                      set.images.front().size(0));
       set.names.push_back(file.id);
       set.images.push_back(pixels);
+      set.full_scales.push_back(io::full_scale(image));
     }
   }
   return set;
@@ -41,6 +43,7 @@ HeldOut hold_out(ImageSet all, std::int64_t every) {
     ImageSet& part = apart ? out.validation : out.training;
     part.names.push_back(std::move(all.names[i]));
     part.images.push_back(std::move(all.images[i]));
+    if (!all.full_scales.empty()) part.full_scales.push_back(all.full_scales[i]);
   }
   return out;
 }

@@ -13,6 +13,8 @@ namespace reseda::restoration {
 struct ImageSet {
   std::vector<std::string> names;  ///< path below the folder
   std::vector<at::Tensor> images;  ///< [C,H,W] float32, pixels of the files
+  /// Largest values that the files' samples can take, e.g. 65535 of 16 bits; none where they are not of image files.
+  std::vector<double> full_scales = {};
   std::uint64_t bytes() const;
 };
 

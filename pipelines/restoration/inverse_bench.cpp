@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <optional>
 
 #include "io/record/csv.hpp"
 #include "io/record/svg_plot.hpp"
@@ -14,6 +13,7 @@
 #include "modules/inverse/solver.hpp"
 #include "modules/metrics/psnr.hpp"
 #include "modules/metrics/ssim.hpp"
+#include "pipelines/restoration/mean_interval.hpp"
 
 namespace reseda::restoration {
 namespace {
@@ -32,7 +32,7 @@ struct Named {
 };
 
 /// Operators of the registry, with their defaults but for one that has none.
-std::vector<Named> bench_operators() {
+std::vector<Named> every_operator() {
   std::vector<Named> out;
   for (const inverse::OperatorEntry* entry : inverse::operator_entries()) {
     ConfigNode config = options(entry->name);
@@ -47,45 +47,74 @@ std::vector<Named> bench_operators() {
 }
 
 /// Solvers of the registry that look at the measurement, in its order, with this many calls where they take a number.
-std::vector<Named> bench_solvers_by_name(std::int64_t steps) {
-  const auto count = std::to_string(steps);
+std::vector<Named> every_solver(std::int64_t steps) {
   std::vector<Named> out;
   for (const inverse::SolverEntry* entry : inverse::solver_entries()) {
     const std::string& name = entry->name;
     if (name == "ddim" || name == "sds" || name == "sds_var") continue;  // samples of the prior alone
-    if (name == "noise_optimisation")  // every step is a run of a sampler there and back
-      out.push_back({name, options(name, {{"steps", std::to_string(std::max<std::int64_t>(1, steps / 10))}})});
-    else
-      out.push_back({name, options(name, {{"steps", count}})});
+    // Every step of noise_optimisation is a run of a sampler there and back.
+    const std::int64_t count = name == "noise_optimisation" ? std::max<std::int64_t>(1, steps / 10) : steps;
+    out.push_back({name, options(name, {{"steps", std::to_string(count)}})});
   }
   return out;
 }
 
-void require_known(const std::vector<std::string>& wanted, const std::vector<Named>& known, const char* kind) {
-  for (const std::string& name : wanted) {
-    std::string all;
-    bool found = false;
-    for (const Named& one : known) {
-      all += (all.empty() ? "" : ", ") + one.name;
-      found = found || one.name == name;
-    }
-    RESEDA_REQUIRE(found, Errc::kUsage, "unknown ", kind, " '", name, "' (known: ", all, ")");
+const Named& known(const std::vector<Named>& all, const std::string& name, const char* kind) {
+  std::string names;
+  for (const Named& one : all) {
+    if (one.name == name) return one;
+    names += (names.empty() ? "" : ", ") + one.name;
+  }
+  detail::raise(Errc::kUsage, "unknown ", kind, " '", name, "' (known: ", names, ")");
+}
+
+/// Lays options "KEY=VALUE,KEY=VALUE" over a config. @param whole  for messages
+void set_options(ConfigNode& config, const std::string& text, const std::string& whole) {
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    const std::size_t equals = word.find('=');
+    RESEDA_REQUIRE(equals != std::string::npos && equals > 0, Errc::kUsage,
+                   "options of a solver must be like dps:scale=1,clip=0, got '", whole, "'");
+    config.set(word.substr(0, equals), word.substr(equals + 1));
+    begin = end + 1;
   }
 }
 
-bool is_wanted(const std::vector<std::string>& wanted, const std::string& name) {
-  return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+/// The solvers that the config asks for, or every one. @throws Error{kUsage} on unknown names and options
+std::vector<Named> bench_solvers_of(const InverseBenchConfig& config) {
+  const std::vector<Named> all = every_solver(config.steps);
+  if (config.solvers.empty()) return all;
+  std::vector<Named> out;
+  for (const std::string& wanted : config.solvers) {
+    const std::size_t colon = wanted.find(':');
+    Named one = known(all, wanted.substr(0, colon), "solver");
+    if (colon != std::string::npos) set_options(one.config, wanted.substr(colon + 1), wanted);
+    inverse::make_solver(one.config);
+    one.name = wanted;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+/// The operators that the config asks for, or every one. @throws Error{kUsage} on unknown names
+std::vector<Named> bench_operators_of(const InverseBenchConfig& config) {
+  const std::vector<Named> all = every_operator();
+  if (config.operators.empty()) return all;
+  std::vector<Named> out;
+  for (const std::string& wanted : config.operators) out.push_back(known(all, wanted, "operator"));
+  return out;
 }
 
 /// One measurement of the image, and everything that is asked of it.
 class Measured {
  public:
-  Measured(const RestorationModel& prior, const at::Tensor& image, const Named& named, const InverseBenchConfig& config)
+  Measured(const RestorationModel& prior, const at::Tensor& image, const Named& named, double sigma, std::uint64_t seed)
       : prior_(prior),
         name_(named.name),
         image_(image.unsqueeze(0)),
-        noise_(config.seed),
-        sigma_(2.0 * config.sigma),
+        noise_(seed),
+        sigma_(2.0 * sigma),
         operator_(inverse::make_operator(named.config, image.sizes())),
         denoiser_(prior.denoiser()),
         exploding_(diffusion::make_process(options("ve", {{"sigma_max", "100"}}), "process")),
@@ -98,21 +127,20 @@ class Measured {
   bool is_linear() const { return operator_->is_linear(); }
   InverseScore first_guess() const { return scored("first guess", start_, 0); }
 
+  /// @throws Error{kUsage} where the solver does not fit the operator, Error{kNumeric} where it diverges
   InverseScore run(const Named& named) {
     diffusion::SampleContext sample{noise_, name_, {}, {}};
     inverse::SolveContext context{sample, sigma_, {}};
     const auto start = std::chrono::steady_clock::now();
-    try {
-      const auto solver = inverse::make_solver(named.config);
-      const bool explodes = named.name == "diffusion_mbir" || named.name == "score_mri";
-      const diffusion::Denoiser& denoiser = explodes ? rescaled_ : *denoiser_;
-      const diffusion::Process& process = explodes ? *exploding_ : prior_.process();
-      const at::Tensor x = solver->solve(y_, start_, *operator_, process, denoiser, context).detach();
-      return scored(named.name, x, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    } catch (const Error& error) {
-      if (error.code() != Errc::kUsage && error.code() != Errc::kNumeric) throw;
-      return {.operation = name_, .solver = named.name, .problem = error.what()};
-    }
+    const auto solver = inverse::make_solver(named.config);
+    const std::string& kind = named.config.find("name")->scalar();
+    const bool explodes = kind == "diffusion_mbir" || kind == "score_mri";
+    const diffusion::Denoiser& denoiser = explodes ? rescaled_ : *denoiser_;
+    const diffusion::Process& process = explodes ? *exploding_ : prior_.process();
+    const at::Tensor x = solver->solve(y_, start_, *operator_, process, denoiser, context).detach();
+    RESEDA_REQUIRE(at::isfinite(x).all().item<bool>(), Errc::kNumeric, name_, ": ", kind,
+                   " diverged: its result is not finite");
+    return scored(named.name, x, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
 
   at::Tensor samples(const Named& named, std::int64_t count) {
@@ -149,10 +177,60 @@ class Measured {
   at::Tensor y_, start_;
 };
 
-const Named& the_one(const std::vector<Named>& all, const std::vector<std::string>& names, const char* kind) {
-  RESEDA_REQUIRE(names.size() == 1, Errc::kUsage, "samples of the posterior need one ", kind, ", got ", names.size());
-  require_known(names, all, kind);
-  return *std::find_if(all.begin(), all.end(), [&](const Named& one) { return one.name == names.front(); });
+/// Measurements of all images by one operator.
+using MeasuredSet = std::vector<std::unique_ptr<Measured>>;
+
+MeasuredSet measure(const RestorationModel& prior, const std::vector<at::Tensor>& images, const Named& op,
+                    const InverseBenchConfig& config) {
+  MeasuredSet out;
+  for (std::size_t k = 0; k < images.size(); ++k)
+    out.push_back(std::make_unique<Measured>(prior, images[k], op, config.sigma, config.seed + k));
+  return out;
+}
+
+/// Means of what one solver reached on each image.
+InverseScore mean_score(const std::vector<InverseScore>& scores) {
+  std::vector<double> psnr, ssim, residual, seconds;
+  for (const InverseScore& score : scores) {
+    psnr.push_back(score.psnr);
+    ssim.push_back(score.ssim);
+    residual.push_back(score.residual);
+    seconds.push_back(score.seconds);
+  }
+  const MeanInterval interval = mean_interval(psnr);
+  InverseScore mean = scores.front();
+  mean.psnr = interval.mean;
+  mean.psnr_half_width = interval.half_width;
+  mean.ssim = mean_interval(ssim).mean;
+  mean.residual = mean_interval(residual).mean;
+  mean.seconds = mean_interval(seconds).mean;
+  return mean;
+}
+
+InverseScore first_guess(const MeasuredSet& measured) {
+  std::vector<InverseScore> scores;
+  for (const auto& one : measured) scores.push_back(one->first_guess());
+  return mean_score(scores);
+}
+
+InverseScore run(const MeasuredSet& measured, const Named& op, const Named& solver) {
+  std::vector<InverseScore> scores;
+  try {
+    for (const auto& one : measured) scores.push_back(one->run(solver));
+  } catch (const Error& error) {
+    if (error.code() != Errc::kUsage && error.code() != Errc::kNumeric) throw;
+    const std::string where = measured.size() > 1 ? "image " + std::to_string(scores.size() + 1) + ": " : "";
+    return {.operation = op.name,
+            .solver = solver.name,
+            .problem = where + error.what(),
+            .diverged = error.code() == Errc::kNumeric};
+  }
+  return mean_score(scores);
+}
+
+const Named& the_one(const std::vector<Named>& chosen, const char* kind) {
+  RESEDA_REQUIRE(chosen.size() == 1, Errc::kUsage, "samples of the posterior need one ", kind, ", got ", chosen.size());
+  return chosen.front();
 }
 
 double correlation_of(const at::Tensor& a, const at::Tensor& b) {
@@ -168,29 +246,26 @@ std::string fixed(double value, int decimals) {
 
 }  // namespace
 
-std::vector<InverseScore> bench_inverse(const RestorationModel& prior, const at::Tensor& image,
+std::vector<InverseScore> bench_inverse(const RestorationModel& prior, const std::vector<at::Tensor>& images,
                                         const InverseBenchConfig& config, const ProgressSink& progress) {
-  const std::vector<Named> operators = bench_operators(), solvers = bench_solvers_by_name(config.steps);
-  require_known(config.operators, operators, "operator");
-  require_known(config.solvers, solvers, "solver");
+  RESEDA_INVARIANT(!images.empty());
+  const std::vector<Named> operators = bench_operators_of(config), solvers = bench_solvers_of(config);
   for (const auto& [name, tensor] : prior.network().tensors()) tensor.set_requires_grad(false);
   std::vector<InverseScore> scores;
   std::int64_t done = 0;
   for (const Named& op : operators) {
-    if (!is_wanted(config.operators, op.name)) continue;
-    std::unique_ptr<Measured> measured;
+    MeasuredSet measured;
     try {
-      measured = std::make_unique<Measured>(prior, image, op, config);
+      measured = measure(prior, images, op, config);
     } catch (const Error& error) {
       if (error.code() != Errc::kUsage) throw;
       scores.push_back({.operation = op.name, .solver = "-", .problem = error.what()});
       continue;
     }
-    if (!measured->is_linear()) continue;
-    scores.push_back(measured->first_guess());
+    if (!measured.front()->is_linear()) continue;
+    scores.push_back(first_guess(measured));
     for (const Named& solver : solvers) {
-      if (!is_wanted(config.solvers, solver.name)) continue;
-      scores.push_back(measured->run(solver));
+      scores.push_back(run(measured, op, solver));
       if (progress && !progress({++done, 0, op.name + ", " + solver.name})) throw Error(Errc::kInterrupted, "stopped");
     }
   }
@@ -200,11 +275,10 @@ std::vector<InverseScore> bench_inverse(const RestorationModel& prior, const at:
 PosteriorReport bench_posterior(const RestorationModel& prior, const at::Tensor& image,
                                 const InverseBenchConfig& config, std::int64_t count) {
   RESEDA_REQUIRE(count >= 2, Errc::kUsage, "samples of the posterior must be at least 2, got ", count);
-  const std::vector<Named> operators = bench_operators(), solvers = bench_solvers_by_name(config.steps);
-  const Named& op = the_one(operators, config.operators, "operator");
-  const Named& solver = the_one(solvers, config.solvers, "solver");
+  const std::vector<Named> operators = bench_operators_of(config), solvers = bench_solvers_of(config);
+  const Named &op = the_one(operators, "operator"), &solver = the_one(solvers, "solver");
   for (const auto& [name, tensor] : prior.network().tensors()) tensor.set_requires_grad(false);
-  Measured measured(prior, image, op, config);
+  Measured measured(prior, image, op, config.sigma, config.seed);
   const at::Tensor samples = measured.samples(solver, count);
   const inverse::PosteriorMoments moments = inverse::posterior_moments(samples);
   const at::Tensor error = (moments.mean - image).abs();
@@ -226,13 +300,14 @@ std::string calibration_plot(const inverse::Calibration& calibration, const std:
 }
 
 std::string inverse_csv(const std::vector<InverseScore>& scores) {
-  io::CsvTable table({"operator", "solver", "psnr_db", "ssim", "residual_in_sigma", "seconds", "problem"});
+  io::CsvTable table(
+      {"operator", "solver", "psnr_db", "psnr_half_width_db", "ssim", "residual_in_sigma", "seconds", "problem"});
   for (const InverseScore& s : scores) {
     const auto number = [&](double value, int decimals) {
       return s.problem.empty() ? fixed(value, decimals) : std::string();
     };
-    table.add({s.operation, s.solver, number(s.psnr, 3), number(s.ssim, 4), number(s.residual, 3), number(s.seconds, 2),
-               s.problem});
+    table.add({s.operation, s.solver, number(s.psnr, 3), number(s.psnr_half_width, 3), number(s.ssim, 4),
+               number(s.residual, 3), number(s.seconds, 2), s.problem});
   }
   return table.text();
 }

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "modules/core/config_node.hpp"
 #include "modules/core/progress.hpp"
 #include "modules/inverse/uncertainty.hpp"
 #include "pipelines/restoration/restoration_model.hpp"
@@ -16,34 +15,31 @@ namespace reseda::restoration {
 struct InverseBenchConfig {
   std::int64_t steps = 50;  ///< network calls of a solver
   double sigma = 0.025;     ///< deviation of the measurement's noise, as a share of the range from black to white
-  std::vector<std::string> operators = {}, solvers = {};  ///< names to run; empty: every one
+  std::vector<std::string> operators = {};  ///< names to run; empty: every one
+  /// "NAME" or "NAME:KEY=VALUE,KEY=VALUE" with options of the solver; empty: every solver with its defaults
+  std::vector<std::string> solvers = {};
   std::uint64_t seed = 0;
 };
 
-/// How one solver did on one operator.
+/// How one solver did on one operator; means over the images.
 struct InverseScore {
   std::string operation, solver;
-  double psnr = 0, ssim = 0;  ///< against the image, in [-1, 1]
-  double residual = 0;        ///< root mean square of y - H(x), in units of sigma
-  double seconds = 0;
-  at::Tensor estimate = {};  ///< [C,H,W] in [-1, 1]
+  double psnr = 0;             ///< dB, against the image in [-1, 1]
+  double psnr_half_width = 0;  ///< of the 95 % confidence interval of the mean over images
+  double ssim = 0;
+  double residual = 0;       ///< root mean square of y - H(x), in units of sigma
+  double seconds = 0;        ///< per image
+  at::Tensor estimate = {};  ///< [C,H,W] in [-1, 1], of the first image; undefined where an image has no result
   std::string problem = {};  ///< why there is no result; empty where there is one
+  bool diverged = false;     ///< whether that is the solver's divergence, with the trace of its residuals
 };
 
-/// A linear measurement under the name it has in the table, with its settings.
-struct NamedOperator {
-  std::string name;
-  ConfigNode config;
-};
-
-/// Every linear operator of the registry that makes sense for an image of this many channels.
-std::vector<NamedOperator> bench_operators(std::int64_t channels);
-
-/// Measures the image with every operator, adds noise, and estimates it from each measurement with every solver that
-/// looks at one. The row "first guess" is H^+ y. A solver that does not fit the operator, or diverges, is a row with
-/// its message.
-/// @param image  [C,H,W] in [-1, 1]  @throws Error{kUsage} on unknown names, Error{kInterrupted} when progress says so
-std::vector<InverseScore> bench_inverse(const RestorationModel& prior, const at::Tensor& image,
+/// Measures every image with every operator, adds noise, and estimates it from each measurement with every solver that
+/// looks at one. The row "first guess" is H^+ y. A solver that does not fit the operator, or diverges on an image, is a
+/// row with its message. Image k has the draws of seed + k.
+/// @param images  [C,H,W] in [-1, 1], at least one
+/// @throws Error{kUsage} on unknown names and options, Error{kInterrupted} when progress says so
+std::vector<InverseScore> bench_inverse(const RestorationModel& prior, const std::vector<at::Tensor>& images,
                                         const InverseBenchConfig& config, const ProgressSink& progress);
 
 std::string inverse_csv(const std::vector<InverseScore>& scores);

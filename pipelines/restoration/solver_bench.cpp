@@ -15,6 +15,7 @@
 #include "modules/diffusion/sampler.hpp"
 #include "modules/metrics/psnr.hpp"
 #include "modules/metrics/ssim.hpp"
+#include "pipelines/restoration/mean_interval.hpp"
 
 namespace reseda::restoration {
 namespace {
@@ -39,15 +40,6 @@ std::vector<NamedSampler> official_samplers(const RestorationModel& model, std::
   if (process == "resfusion" && calls == model.process().steps())
     out.push_back({"Resfusion (official)", options("resfusion_ancestral", {}), true});
   return out;
-}
-
-/// Mean and half width of its 95 % confidence interval, normal approximation.
-std::pair<double, double> mean_of(const std::vector<double>& values) {
-  const auto n = static_cast<double>(values.size());
-  double mean = 0, square = 0;
-  for (const double value : values) mean += value / n;
-  for (const double value : values) square += (value - mean) * (value - mean);
-  return {mean, n > 1 ? 1.96 * std::sqrt(square / (n - 1) / n) : 0.0};
 }
 
 struct Pair {
@@ -96,8 +88,10 @@ class Bench {
 
   SolverScore finish(SolverScore score, const std::vector<double>& psnr, const std::vector<double>& ssim,
                      double seconds) const {
-    std::tie(score.psnr, score.psnr_half_width) = mean_of(psnr);
-    score.ssim = mean_of(ssim).first;
+    const MeanInterval interval = mean_interval(psnr);
+    score.psnr = interval.mean;
+    score.psnr_half_width = interval.half_width;
+    score.ssim = mean_interval(ssim).mean;
     score.seconds = seconds / static_cast<double>(pairs_.size());
     return score;
   }

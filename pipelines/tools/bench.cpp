@@ -31,17 +31,17 @@ std::vector<std::int64_t> call_counts(const std::string& text) {
   return out;
 }
 
-/// The first `count` images, cut to the middle square of `side` pixels; 0 keeps all, or the whole image.
-restoration::ImageSet chosen_images(const app::Flags& flags, std::int64_t multiple) {
-  const std::int64_t count = flags.integer("images"), side = flags.integer("crop");
+/// `count` of the images, evenly spread, cut to the middle square of `side` pixels; 0 keeps all, or the whole image.
+restoration::ImageSet chosen_images(const app::Flags& flags, std::int64_t count, std::int64_t multiple) {
+  const std::int64_t side = flags.integer("crop");
   restoration::ImageSet set = restoration::read_images({fs::path(flags.text("data"))}, std::max(side, multiple));
   if (count > 0 && set.images.size() > static_cast<std::size_t>(count)) {
-    // Evenly spread over the folder.
     restoration::ImageSet some;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::size_t at = static_cast<std::size_t>(i) * set.images.size() / static_cast<std::size_t>(count);
       some.names.push_back(set.names[at]);
       some.images.push_back(set.images[at]);
+      some.full_scales.push_back(set.full_scales[at]);
     }
     set = std::move(some);
   }
@@ -73,7 +73,7 @@ int bench_solvers(const app::Flags& flags) {
   std::vector<std::string> plots, names;
   for (const std::string& file : flags.list("model")) {
     const restoration::RestorationModel model = restoration::RestorationModel::load(file);
-    const restoration::ImageSet images = chosen_images(flags, model.network().time_multiple());
+    const restoration::ImageSet images = chosen_images(flags, flags.integer("images"), model.network().time_multiple());
     display.start(model.config().name);
     const auto rows = restoration::bench_solvers(model, images, calls, compute.seed, [&](const Progress& progress) {
       display.step(progress);
@@ -132,41 +132,62 @@ int bench_posterior(const app::Flags& flags, const restoration::RestorationModel
   return 0;
 }
 
+/// Says each divergence with its residuals. @throws Error{kNumeric} if there is one
+void report_divergence(const std::vector<restoration::InverseScore>& scores) {
+  std::size_t diverged = 0;
+  for (const restoration::InverseScore& score : scores) {
+    if (!score.diverged) continue;
+    ++diverged;
+    log::error(score.problem);
+  }
+  RESEDA_REQUIRE(diverged == 0, Errc::kNumeric, diverged, " of ", scores.size(),
+                 " rows diverged; the others of the table are good");
+}
+
+void write_inverse(const app::Flags& flags, const std::vector<restoration::InverseScore>& scores,
+                   const fs::path& folder) {
+  const io::Existing existing = flags.on("overwrite") ? io::Existing::kReplace : io::Existing::kRefuse;
+  fs::create_directories(folder);
+  io::write_file(folder / "inverse.csv", restoration::inverse_csv(scores), existing);
+  if (!flags.on("pictures")) return;
+  for (const restoration::InverseScore& score : scores)
+    if (score.estimate.defined())
+      io::write_file(folder / (score.operation + ", " + score.solver + ".png"), gray_png(score.estimate, -1, 1),
+                     existing);
+}
+
 int bench_inverse(const app::Flags& flags) {
-  const fs::path file = fs::path(flags.text("output")) / "inverse.csv";
+  const fs::path folder = flags.text("output"), file = folder / "inverse.csv";
   RESEDA_REQUIRE(flags.on("overwrite") || !fs::exists(file), Errc::kOutput, file.string(),
                  ": exists; give --overwrite or another folder");
   RESEDA_REQUIRE(flags.list("model").size() == 1, Errc::kUsage, "bench inverse takes one --model, the prior");
+  const std::int64_t count = flags.given("images") ? flags.integer("images") : 1;
+  RESEDA_REQUIRE(!flags.given("samples") || count == 1, Errc::kUsage, "--samples looks at one image, got --images ",
+                 count);
   const app::Compute compute = app::open_compute(flags);
   const restoration::RestorationModel prior = restoration::RestorationModel::load(flags.list("model").front());
   RESEDA_REQUIRE(!prior.config().conditional, Errc::kUsage, flags.list("model").front(),
                  ": sees the measurement itself; bench inverse needs a prior (conditional: false)");
-  const restoration::ImageSet images = chosen_images(flags, prior.network().time_multiple());
-  const at::Tensor image = images.images.front() / 127.5 - 1.0;
-  restoration::InverseBenchConfig config;
-  config.steps = flags.integer("steps");
-  config.sigma = flags.number("sigma");
-  config.operators = flags.list("operator");
-  config.solvers = flags.list("solver");
-  config.seed = compute.seed;
-  if (flags.given("samples")) return bench_posterior(flags, prior, image, config, file.parent_path());
+  const restoration::ImageSet set = chosen_images(flags, count, prior.network().time_multiple());
+  std::vector<at::Tensor> images;
+  for (std::size_t k = 0; k < set.images.size(); ++k)
+    images.push_back(set.images[k] / (0.5 * set.full_scales[k]) - 1.0);
+  const restoration::InverseBenchConfig config{.steps = flags.integer("steps"),
+                                               .sigma = flags.number("sigma"),
+                                               .operators = flags.list("operator"),
+                                               .solvers = flags.list("solver"),
+                                               .seed = compute.seed};
+  if (flags.given("samples")) return bench_posterior(flags, prior, images.front(), config, folder);
   app::BatchProgress display(app::ProgressStyle::kAuto, 1);
-  display.start(images.names.front());
-  const auto scores = restoration::bench_inverse(prior, image, config, [&](const Progress& progress) {
+  display.start(images.size() == 1 ? set.names.front() : std::to_string(images.size()) + " images");
+  const auto scores = restoration::bench_inverse(prior, images, config, [&](const Progress& progress) {
     display.step(progress);
     return !app::stop_requested();
   });
-  fs::create_directories(file.parent_path());
-  io::write_file(file, restoration::inverse_csv(scores),
-                 flags.on("overwrite") ? io::Existing::kReplace : io::Existing::kRefuse);
-  if (flags.on("pictures"))
-    for (const restoration::InverseScore& score : scores)
-      if (score.estimate.defined())
-        io::write_file(file.parent_path() / (score.operation + ", " + score.solver + ".png"),
-                       gray_png(score.estimate, -1, 1),
-                       flags.on("overwrite") ? io::Existing::kReplace : io::Existing::kRefuse);
+  write_inverse(flags, scores, folder);
   print_table(scores);
   log::info("written: ", file.string());
+  report_divergence(scores);
   return 0;
 }
 
@@ -182,7 +203,7 @@ app::Verb bench_verb() {
   verb.about =
       "Compares solvers: of a restoration model by number of network calls on images degraded as it was trained for, "
       "or "
-      "of a prior on every linear measurement of one image.";
+      "of a prior on every linear measurement of images. Exit code 7 where a solver diverged.";
   verb.example = "reseda tools bench solvers --model run/model.safetensors --data frames --calls 1,2,5,10 -o table";
   verb.flags.add({.name = "what",
                   .help = "solvers (of a restoration model) or inverse (solvers of inverse problems with a prior)",
@@ -198,7 +219,7 @@ app::Verb bench_verb() {
                   .repeatable = true});
   verb.flags.add({.name = "data",
                   .word = "DIR",
-                  .help = "Folder of clean images; inverse takes its first",
+                  .help = "Folder of clean images",
                   .group = "Data",
                   .hint = app::ValueHint::kFolder,
                   .required = true});
@@ -217,8 +238,8 @@ app::Verb bench_verb() {
                   .group = "Solvers"});
   verb.flags.add({.name = "images",
                   .type = app::FlagType::kInteger,
-                  .value = "0",
-                  .help = "Images, evenly spread over the folder; 0 takes all",
+                  .word = "N",
+                  .help = "Images, evenly spread over the folder; 0 takes all (by default all, of inverse the first)",
                   .least = 0.0});
   verb.flags.add({.name = "crop",
                   .type = app::FlagType::kInteger,
@@ -244,12 +265,12 @@ app::Verb bench_verb() {
                   .repeatable = true});
   verb.flags.add({.name = "solver",
                   .word = "NAME",
-                  .help = "Only this solver; may be repeated",
+                  .help = "Only this solver, with options after a colon if wanted: dps:scale=1,clip=0; may be repeated",
                   .group = "Inverse",
                   .repeatable = true});
   verb.flags.add({.name = "pictures",
                   .type = app::FlagType::kSwitch,
-                  .help = "Also write every estimate as OUT/OPERATOR, SOLVER.png",
+                  .help = "Also write the estimates of the first image as OUT/OPERATOR, SOLVER.png",
                   .group = "Inverse"});
   verb.flags.add({.name = "samples",
                   .type = app::FlagType::kInteger,

@@ -137,5 +137,72 @@ TEST_F(RestorationCli, BenchNamesWhatItCannotUse) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "t"));
 }
 
+/// bench inverse with the shipped prior, few steps.
+class InverseCli : public RestorationCli {
+ protected:
+  Outcome inverse(const std::string& out, const std::vector<std::string>& more,
+                  const std::string& data = "frames") const {
+    std::vector<std::string> words{"inverse", "--model",  RESEDA_SOURCE_DIR "/models/medical-prior.safetensors",
+                                   "--data",  path(data), "--threads",
+                                   "1",       "-o",       path(out)};
+    words.insert(words.end(), more.begin(), more.end());
+    return bench(words);
+  }
+};
+
+TEST_F(InverseCli, EndsWithSevenAndTheResidualsWhereASolverDiverges) {
+  const Outcome got = inverse("table", {"--operator", "inpaint", "--solver", "red_diff:lr=1e30", "--solver", "ddnm",
+                                        "--steps", "10", "--pictures"});
+  EXPECT_EQ(got.code, 7) << got.err;
+  EXPECT_THAT(got.err, HasSubstr("inpaint: red_diff diverged by step 10 of 10: the residual |y - H(x)|"));
+  EXPECT_THAT(got.err, HasSubstr("numeric: 1 of 3 rows diverged"));
+  const std::string table = folder_.read("table/inverse.csv");
+  EXPECT_THAT(table, HasSubstr("inpaint,red_diff:lr=1e30,,,,,,"));
+  EXPECT_THAT(table, testing::ContainsRegex("inpaint,ddnm,[0-9.]+,"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "table/inpaint, ddnm.png"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "table/inpaint, red_diff:lr=1e30.png"));
+}
+
+TEST_F(InverseCli, WhatDoesNotFitIsARowAndNoFailure) {
+  const Outcome got = inverse("table", {"--operator", "composition", "--solver", "ddrm", "--steps", "2"});
+  EXPECT_EQ(got.code, 0) << got.err;
+  EXPECT_THAT(folder_.read("table/inverse.csv"), testing::ContainsRegex("composition,ddrm,,,,,,.*spectral form"));
+  const Outcome typo = inverse("typo", {"--solver", "dps:scal=1"});
+  EXPECT_EQ(typo.code, 2);
+  EXPECT_THAT(typo.err, HasSubstr("did you mean 'solver.scale'"));
+  const Outcome many = inverse("many", {"--samples", "2", "--images", "2"});
+  EXPECT_EQ(many.code, 2);
+  EXPECT_THAT(many.err, HasSubstr("--samples looks at one image"));
+}
+
+TEST_F(InverseCli, ScalesByTheBitsOfTheFilesAndAveragesOverThem) {
+  // The same frame in 8 and in 16 bits: 257 x is to 65535 what x is to 255.
+  std::string head = "P5 24 24 ", eight = head + "255\n", sixteen = head + "65535\n";
+  for (std::size_t i = 0; i < kSide * kSide; ++i) {
+    const char value = static_cast<char>(64 + i % 128);
+    eight += value;
+    sixteen += std::string(2, value);
+  }
+  folder_.write("eight/a.pgm", eight);
+  folder_.write("sixteen/a.pgm", sixteen);
+  folder_.write("both/a.pgm", eight);
+  folder_.write("both/b.pgm", sixteen);
+  const std::vector<std::string> words{"--operator", "inpaint", "--solver", "ddnm:eta=0",
+                                       "--steps",    "2",       "--sigma",  "0"};
+  ASSERT_EQ(inverse("t8", words, "eight").code, 0);
+  ASSERT_EQ(inverse("t16", words, "sixteen").code, 0);
+  std::vector<std::string> all = words;
+  all.insert(all.end(), {"--images", "0"});
+  ASSERT_EQ(inverse("t2", all, "both").code, 0);
+  const auto first_guess = [&](const std::string& table) {
+    const std::string text = folder_.read(table + "/inverse.csv");
+    const std::size_t at = text.find("first guess");
+    return text.substr(at, text.find('\n', at) - at);
+  };
+  EXPECT_THAT(first_guess("t8"), StartsWith("first guess,"));
+  EXPECT_EQ(first_guess("t8"), first_guess("t16"));
+  EXPECT_EQ(first_guess("t8"), first_guess("t2"));  // without noise the two images give the same
+}
+
 }  // namespace
 }  // namespace reseda::tests

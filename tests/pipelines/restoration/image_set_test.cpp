@@ -13,6 +13,7 @@ TEST(ImageSetTest, ReadsFoldersInTheOrderOfNames) {
   const ImageSet set = read_images({folder.path()}, 8);
   EXPECT_EQ(set.names, (std::vector<std::string>{"a.png", "b.png", "deep/c.png"}));
   EXPECT_EQ(set.images[2].sizes(), at::IntArrayRef({1, 14, 10}));
+  EXPECT_EQ(set.full_scales, (std::vector<double>{255, 255, 255}));
   EXPECT_EQ(set.images[0][0][3][5].item<float>(), static_cast<float>(made_frame(12, 16, 2)[3 * 16 + 5]));
   expect_error(Errc::kInput, "expected at least 11", [&] { read_images({folder.path()}, 11); });
   expect_error(Errc::kInput, "nowhere", [&] { read_images({folder / "nowhere"}, 1); });
@@ -23,11 +24,13 @@ TEST(ImageSetTest, HoldsOutEveryNth) {
   for (int i = 0; i < 7; ++i) {
     set.names.push_back(std::to_string(i));
     set.images.push_back(at::full({1, 1, 1}, i));
+    set.full_scales.push_back(i);
   }
   const HeldOut parts = hold_out(set, 3);
   EXPECT_EQ(parts.validation.names, (std::vector<std::string>{"2", "5"}));
   EXPECT_EQ(parts.training.names, (std::vector<std::string>{"0", "1", "3", "4", "6"}));
   EXPECT_EQ(parts.validation.images[1].item<int>(), 5);
+  EXPECT_EQ(parts.validation.full_scales, (std::vector<double>{2, 5}));
   EXPECT_TRUE(hold_out(set, 0).validation.images.empty());
 }
 
