@@ -4,21 +4,36 @@
 #include "pipelines/common/batch_progress.hpp"
 #include "pipelines/common/config_layers.hpp"
 #include "pipelines/medical/slices.hpp"
+#include "pipelines/medical/volume_task.hpp"
 #include "pipelines/restoration/training_run.hpp"
 
 namespace reseda::medical {
 namespace {
 
 struct TrainConfig {
-  IntensityConfig intensity;
+  VolumeTaskConfig task;
+  VolumeDegradation degradation;
   restoration::TrainingConfig training;
   template <class V>
   void fields(V& v) {
-    v("intensity", intensity, "how voxels become numbers");
+    v("task", task, "what is restored; a prior has only its intensity");
+    v("degradation", degradation, "how slices are degraded for it");
     training.fields(v);
   }
-  void validate() const { training.validate(); }
+  void validate() const {
+    task.validate();
+    degradation.validate();
+    training.validate();
+  }
 };
+
+/// Trains a model that restores slices: it sees the measured slice, its neighbours and the level of the noise.
+bool train_restoration(restoration::TrainingRun& run, const TrainConfig& config, VolumeSet volumes) {
+  run.metadata[kTaskKey] = write_config(config.task).to_json();
+  const restoration::RestorationModel model = restoration::seeded_model(run);
+  const DegradedVolumes pairs(std::move(volumes), config.task, config.degradation);
+  return restoration::run_training(run, model, pairs, run.config.hold_out > 0 ? &pairs : nullptr);
+}
 
 int train(const app::Flags& flags) {
   app::ConfigLayers layers;
@@ -41,10 +56,12 @@ int train(const app::Flags& flags) {
     return true;
   };
   display.start("reading");
-  restoration::ImageSet slices = read_slices(flags.list("ct"), flags.list("mr"), config.intensity, run.config.crop);
-  log::info(slices.images.size(), " slices");
+  VolumeSet volumes = read_volumes(flags.list("ct"), flags.list("mr"), config.task.intensity);
+  log::info(volumes.names.size(), " volumes");
   display.start("training");
-  const bool finished = restoration::run_training(run, std::move(slices));
+  const bool finished = run.config.model.conditional
+                            ? train_restoration(run, config, std::move(volumes))
+                            : restoration::run_training(run, slices_of(volumes, run.config.crop));
   log::info(finished ? "trained: " : "stopped; --resume goes on: ", (run.out / "model.safetensors").string());
   return finished ? 0 : static_cast<int>(Errc::kInterrupted);
 }

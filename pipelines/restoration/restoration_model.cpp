@@ -50,6 +50,7 @@ class Clipped final : public diffusion::Denoiser {
 
 void RestorationModelConfig::validate() const {
   RESEDA_REQUIRE(white != black, Errc::kUsage, "model.white must differ from model.black, both are ", white);
+  RESEDA_REQUIRE(patch >= 1 && patch <= 16, Errc::kUsage, "model.patch must be 1 to 16, got ", patch);
   RESEDA_REQUIRE(clip >= 0, Errc::kUsage, "model.clip must not be negative, got ", clip);
 }
 
@@ -94,6 +95,15 @@ StateDict RestorationModel::to_file(const std::vector<StateDict::Entry>& average
   return out;
 }
 
+at::Tensor RestorationModel::predict(const at::Tensor& x, const diffusion::Condition& condition,
+                                     const at::Tensor& t) const {
+  at::Tensor seen = condition.y;
+  if (condition.extra.defined()) seen = at::cat({seen, condition.extra}, 1);
+  if (config_.patch == 1) return network_->forward(x, seen, t);
+  if (seen.defined()) seen = at::pixel_unshuffle(seen, config_.patch);
+  return at::pixel_shuffle(network_->forward(at::pixel_unshuffle(x, config_.patch), seen, t), config_.patch);
+}
+
 std::unique_ptr<diffusion::Denoiser> RestorationModel::denoiser(bool derive_noise) const {
   const auto* rddm = dynamic_cast<const diffusion::Rddm*>(process_.get());
   if (const std::string objective = rddm_objective(target_); rddm != nullptr && !objective.empty()) {
@@ -101,14 +111,12 @@ std::unique_ptr<diffusion::Denoiser> RestorationModel::denoiser(bool derive_nois
                                                .clip = config_.clip,
                                                .clip_residual = 2 * config_.clip,
                                                .noise_after_clip = derive_noise ? "derived" : "kept"};
-    return std::make_unique<diffusion::RddmDenoiser>(
-        [net = network_](const at::Tensor& x, const diffusion::Condition& condition, const at::Tensor& t) {
-          return net->forward(x, condition.y, t);
-        },
-        config, *rddm);
+    return std::make_unique<diffusion::RddmDenoiser>([this](const at::Tensor& x, const diffusion::Condition& condition,
+                                                            const at::Tensor& t) { return predict(x, condition, t); },
+                                                     config, *rddm);
   }
   auto inner = std::make_unique<diffusion::NetworkDenoiser>(
-      [net = network_](const at::Tensor& x, const at::Tensor& y, const at::Tensor& t) { return net->forward(x, y, t); },
+      [this](const at::Tensor& x, const at::Tensor& y, const at::Tensor& t) { return predict(x, {.y = y}, t); },
       target_, *process_);
   if (config_.clip == 0) return inner;
   return std::make_unique<Clipped>(std::move(inner), config_.clip, derive_noise, *process_);

@@ -22,6 +22,7 @@ struct RestorationModelConfig {
   std::string licence = "unspecified";
   double black = 0.0, white = 255.0;
   bool conditional = true;
+  std::int64_t patch = 1;
   ConfigNode network, process;
   std::string target = "residual";
   double clip = 1.0;
@@ -34,6 +35,7 @@ struct RestorationModelConfig {
     v("black", black, "value of a file's pixels that the network sees as -1");
     v("white", white, "value of a file's pixels that the network sees as 1");
     v("conditional", conditional, "whether the network sees the measurement; a prior for inverse problems does not");
+    v("patch", patch, "the network sees squares of this many pixels a side as channels of one pixel: less to compute");
     v("network", network, "network: name and its options");
     v("process", process, "forward process: name and its options");
     v("target", target, "what the network predicts, e.g. x0, residual, residual_and_noise, resnoise");
@@ -61,6 +63,12 @@ class RestorationModel {
   nets::Network& network() const { return *network_; }
   const diffusion::Process& process() const { return *process_; }
   diffusion::Target target() const { return target_; }
+
+  /// The prediction of the network: [x, y, extra] by channels, in patches.
+  /// @param t  as network_input_times gives it
+  at::Tensor predict(const at::Tensor& x, const diffusion::Condition& condition, const at::Tensor& t) const;
+  /// Height and width of what predict takes are multiples of this.
+  std::int64_t multiple() const { return config_.patch * network_->time_multiple(); }
 
   /// The network behind its target, with x0 clipped. RDDM's own samplers find the residual in its estimates. Valid as
   /// long as the model is.

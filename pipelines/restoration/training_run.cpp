@@ -14,50 +14,43 @@
 namespace reseda::restoration {
 namespace {
 
-/// Clean crops and their measurements, in the network's range.
-struct Batch {
-  at::Tensor x0, y;  ///< [B,C,S,S]; y undefined for a prior
-};
-
 /// Everything a resumed run must agree on.
-std::string training_identity(const TrainingRun& run, const ImageSet& images) {
+std::string training_identity(const TrainingRun& run, const PairSource& training, const PairSource* validation) {
   ConfigNode node = write_config(run.config);
   node["seed"] = ConfigNode(std::to_string(run.seed));
-  std::string names;
-  for (const std::string& name : images.names) names += name + '\n';
-  node["images"] = ConfigNode(io::sha256(names));
+  node["images"] = ConfigNode(io::sha256(training.contents() + (validation ? validation->contents() : "")));
+  for (const auto& [key, text] : run.metadata) node[key] = ConfigNode(text);
   return node.to_json();
 }
 
-Batch make_batch(const RestorationModel& model, const ImageSet& images, std::int64_t count, std::int64_t size,
-                 std::uint64_t seed, std::int64_t step, c10::Device device) {
-  CounterNoise noise(seed);
-  const at::Tensor x0 = model.to_network(random_crops(images, count, size, seed, step));
-  if (!model.config().conditional) return {x0.to(device), {}};
-  std::vector<at::Tensor> y;
-  for (std::int64_t i = 0; i < count; ++i)
-    y.push_back(degrade(x0[i], model.config().degradation, noise, "crop " + std::to_string(i),
-                        static_cast<std::uint32_t>(step)));
-  return {x0.to(device), at::stack(y).to(device)};
+Pairs on_device(Pairs pairs, c10::Device device) {
+  for (at::Tensor* part : {&pairs.x0, &pairs.y, &pairs.extra})
+    if (part->defined()) *part = part->to(device);
+  return pairs;
 }
 
 /// Times of a batch, uniform over the discrete times from the process's clean end, or over its range.
-at::Tensor draw_times(const diffusion::Process& process, std::int64_t count, NoiseSource& noise, std::int64_t step) {
-  const at::Tensor u = noise.uniform({"train", "time", static_cast<std::uint32_t>(step)}, {count}).to(at::kDouble);
+at::Tensor draw_times(const diffusion::Process& process, std::int64_t count, double start_share, NoiseSource& noise,
+                      std::int64_t step) {
+  at::Tensor u = noise.uniform({"train", "time", static_cast<std::uint32_t>(step)}, {count}).to(at::kDouble);
+  if (start_share > 0) {
+    const at::Tensor at_start = noise.uniform({"train", "start", static_cast<std::uint32_t>(step)}, {count});
+    u = at::where(at_start < start_share, std::nextafter(1.0, 0.0), u);
+  }
   if (process.steps() == 0) return process.t_end() + (process.t_start() - process.t_end()) * u;
   const auto steps = static_cast<double>(process.steps());
   const double first = std::round(process.t_end() * steps), last = std::round(process.t_start() * steps);
   return (first + at::floor(u * (last - first + 1))) / steps;
 }
 
-train::StepLoss loss_of(const RestorationModel& model, const train::BridgeLoss& loss, const Batch& batch,
-                        NoiseSource& noise, std::int64_t step) {
-  const at::Tensor times = draw_times(model.process(), batch.x0.size(0), noise, step);
+train::StepLoss loss_of(const RestorationModel& model, const train::BridgeLoss& loss, const Pairs& batch,
+                        double start_share, NoiseSource& noise, std::int64_t step) {
+  const at::Tensor times = draw_times(model.process(), batch.x0.size(0), start_share, noise, step);
   const at::Tensor eps =
       noise.normal({"train", "eps", static_cast<std::uint32_t>(step)}, batch.x0.sizes()).to(batch.x0.device());
   const at::Tensor x_t = loss.degrade(batch.x0, batch.y, eps, times);
   const at::Tensor t = diffusion::network_input_times(model.process(), times).to(batch.x0.device());
-  const at::Tensor prediction = model.network().forward(x_t, batch.y, t);
+  const at::Tensor prediction = model.predict(x_t, {.y = batch.y, .extra = batch.extra}, t);
   return {loss(prediction, batch.x0, batch.y, eps, times), {}};
 }
 
@@ -69,7 +62,7 @@ double mean_psnr(const at::Tensor& estimate, const at::Tensor& truth) {
 
 /// PSNR of one call, beside that of what the call was given: the measurement at the degraded end, or for a prior the
 /// noisy image at the time where noise is a quarter of the signal.
-ConfigNode validation_figures(const RestorationModel& model, const Batch& batch, std::uint64_t seed) {
+ConfigNode validation_figures(const RestorationModel& model, const Pairs& batch, std::uint64_t seed) {
   const at::NoGradGuard no_gradients;
   CounterNoise noise(seed);
   const diffusion::Process& process = model.process();
@@ -77,7 +70,7 @@ ConfigNode validation_figures(const RestorationModel& model, const Batch& batch,
   at::Tensor given = batch.y, estimate;
   if (model.config().conditional) {
     const double t = process.t_start();
-    estimate = (*denoiser)(process.prior(batch.y, noise, "validation"), t, {.y = batch.y}).x0;
+    estimate = (*denoiser)(process.prior(batch.y, noise, "validation"), t, {.y = batch.y, .extra = batch.extra}).x0;
   } else {
     const double t = process.nearest_time(diffusion::time_of_noise_to_signal(process, 0.25));
     const at::Tensor eps = diffusion::draw_like(noise, {"validation", "eps", 0}, batch.x0);
@@ -102,24 +95,34 @@ void TrainingConfig::validate() const {
                  precision, "'");
   RESEDA_REQUIRE(hold_out >= 0 && hold_out != 1, Errc::kUsage, "hold_out must be 0 or at least 2, got ", hold_out);
   RESEDA_REQUIRE(validation_crops >= 1, Errc::kUsage, "validation_crops must be at least 1, got ", validation_crops);
+  RESEDA_REQUIRE(start_share >= 0 && start_share <= 1, Errc::kUsage, "start_share must be 0 to 1, got ", start_share);
+}
+
+RestorationModel seeded_model(const TrainingRun& run) {
+  run.config.validate();
+  at::manual_seed(run.seed);
+  return RestorationModel(run.config.model);
 }
 
 bool run_training(const TrainingRun& run, ImageSet images) {
+  HeldOut parts = hold_out(std::move(images), run.config.hold_out);
+  RESEDA_REQUIRE(!parts.training.images.empty() && (run.config.hold_out == 0 || !parts.validation.images.empty()),
+                 Errc::kInput, "training: too few images to hold out every ", run.config.hold_out, "th");
+  const RestorationModel model = seeded_model(run);
+  const DegradedImages training(model, std::move(parts.training)), validation(model, std::move(parts.validation));
+  return run_training(run, model, training, run.config.hold_out > 0 ? &validation : nullptr);
+}
+
+bool run_training(const TrainingRun& run, const RestorationModel& model, const PairSource& training,
+                  const PairSource* validation) {
   const TrainingConfig& config = run.config;
-  config.validate();
-  // Initial weights come from ATen's generator, seeded here and used for nothing else.
-  at::manual_seed(run.seed);
-  const RestorationModel model(config.model);
   nets::Network& network = model.network();
-  RESEDA_REQUIRE(config.crop % network.time_multiple() == 0, Errc::kUsage, "crop must be a multiple of ",
-                 network.time_multiple(), " for this network, got ", config.crop);
+  RESEDA_REQUIRE(config.crop % model.multiple() == 0, Errc::kUsage, "crop must be a multiple of ", model.multiple(),
+                 " for this network, got ", config.crop);
   network.to(run.device);
   if (config.precision == "bf16") network.set_compute_type(at::kBFloat16);
 
-  const std::string identity = training_identity(run, images);
-  const HeldOut parts = hold_out(std::move(images), config.hold_out);
-  RESEDA_REQUIRE(!parts.training.images.empty() && (config.hold_out == 0 || !parts.validation.images.empty()),
-                 Errc::kInput, "training: too few images to hold out every ", config.hold_out, "th");
+  const std::string identity = training_identity(run, training, validation);
   train::Trainer trainer(network.tensors(), config.train);
   const app::TrainingFolder folder(run.out, identity, run.resume);
   folder.restore(trainer);
@@ -136,12 +139,16 @@ bool run_training(const TrainingRun& run, ImageSet images) {
     const double recent = steps.add(step, result, norm, lr);
     if (run.progress) run.progress({step, config.train.steps, "loss " + number_text(std::round(recent * 1e4) / 1e4)});
   };
-  hooks.save = [&](std::int64_t) { folder.save(model.to_file(trainer.averaged()), trainer); };
-  if (config.hold_out > 0)
+  hooks.save = [&](std::int64_t) {
+    StateDict file = model.to_file(trainer.averaged());
+    for (const auto& [key, text] : run.metadata) file.metadata[key] = text;
+    folder.save(file, trainer);
+  };
+  if (validation != nullptr)
     hooks.validate = [&](std::int64_t step) {
       const train::SwappedWeights averaged(network.tensors(), trainer.averaged());
-      const Batch batch =
-          make_batch(model, parts.validation, config.validation_crops, config.crop, run.seed + 1, 0, run.device);
+      const Pairs batch =
+          on_device(validation->draw(config.validation_crops, config.crop, run.seed + 1, 0), run.device);
       ConfigNode line = ConfigNode::map();
       app::put_figure(line, "validated_step", static_cast<double>(step));
       line.merge(validation_figures(model, batch, run.seed + 1));
@@ -150,8 +157,8 @@ bool run_training(const TrainingRun& run, ImageSet images) {
     };
   return trainer.run(
       [&](std::int64_t step) {
-        const Batch batch = make_batch(model, parts.training, config.batch, config.crop, run.seed, step, run.device);
-        return loss_of(model, loss, batch, noise, step);
+        const Pairs batch = on_device(training.draw(config.batch, config.crop, run.seed, step), run.device);
+        return loss_of(model, loss, batch, config.start_share, noise, step);
       },
       hooks);
 }

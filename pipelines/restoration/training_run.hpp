@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 
 #include "modules/core/progress.hpp"
 #include "modules/train/trainer.hpp"
 #include "pipelines/restoration/image_set.hpp"
 #include "pipelines/restoration/restoration_model.hpp"
+#include "pipelines/restoration/training_pairs.hpp"
 
 namespace reseda::restoration {
 
@@ -23,6 +25,7 @@ struct TrainingConfig {
   std::string precision = "f32";
   std::int64_t hold_out = 20;
   std::int64_t validation_crops = 16;
+  double start_share = 0.0;
   template <class V>
   void fields(V& v) {
     v("model", model, "network, process, target and degradation");
@@ -34,6 +37,9 @@ struct TrainingConfig {
       "f32, or bf16 for activations in bfloat16 (weights, norms' statistics and losses stay float32)");
     v("hold_out", hold_out, "every n-th image validates; 0 trains on all and skips validation");
     v("validation_crops", validation_crops, "crops of a validation");
+    v("start_share", start_share,
+      "share of the crops that are trained where sampling starts, for samplers of one or few calls; the others have "
+      "times from everywhere");
   }
   /// @throws Error{kUsage} naming the key
   void validate() const;
@@ -44,19 +50,29 @@ struct TrainingRun {
   std::filesystem::path out;  ///< folder of model.safetensors, state.safetensors, log.jsonl
   std::uint64_t seed = 0;
   bool resume = false;
+  std::map<std::string, std::string> metadata = {};  ///< goes into the model file beside the model's own
   c10::Device device = c10::Device(c10::kCPU);
   ProgressSink progress;       ///< (step, steps, "loss ...")
   std::function<bool()> stop;  ///< e.g. on SIGINT: saves and returns
 };
 
-/// Trains a restoration model on random crops of clean images, degraded anew at every step, or a prior on the crops
-/// alone, at times drawn uniformly from the process's (its discrete ones where it has those): the error of the
-/// prediction against the target. Every
-/// save_every steps the folder gets the averaged model and the whole training state; with `resume` a run continues from
-/// there to the same bytes as a run that was never stopped (same thread count). @return whether it reached its last
-/// step Draws under the items "crop N" (crop, degradation) and "train" (time, eps).
+/// Trains a restoration model, or a prior, on the crops of a source, at times drawn uniformly from the process's (its
+/// discrete ones where it has those): the error of the prediction against the target. Every save_every steps the folder
+/// gets the averaged model and the whole training state; with `resume` a run continues from there to the same bytes as
+/// a run that was never stopped (same thread count). Draws under the item "train" (time, eps) besides the source's.
+/// @param model       built by seeded_model, which the sources may look at
+/// @param validation  null for none
+/// @return whether it reached its last step
 /// @throws Error{kOutput} if the folder holds a run already and `resume` is off, Error{kCheckpoint} if it is of another
 ///         configuration, seed or data, Error{kInput} if the images do not fit
+bool run_training(const TrainingRun& run, const RestorationModel& model, const PairSource& training,
+                  const PairSource* validation);
+
+/// The model of a run with its first weights, which come from ATen's generator seeded for them alone.
+/// @throws Error{kUsage}
+RestorationModel seeded_model(const TrainingRun& run);
+
+/// On random crops of clean images, degraded anew at every step; every n-th image validates.
 bool run_training(const TrainingRun& run, ImageSet images);
 
 }  // namespace reseda::restoration

@@ -37,7 +37,7 @@ TEST(SlicesTest, CutsAlongAllAxesAndScalesHounsfieldUnits) {
       folder
           .write("ct.nrrd", nrrd(8, 9, 10, 1.5, [](auto d, auto h, auto w) { return 100 * d + 50 * h + 10 * w - 400; }))
           .string();
-  const restoration::ImageSet set = read_slices({file}, {}, {}, 8);
+  const restoration::ImageSet set = slices_of(read_volumes({file}, {}, {}), 8);
   ASSERT_EQ(set.images.size(), 8U + 9U + 10U);
   EXPECT_EQ(set.names[0], "ct.nrrd, axis 0, slice 0");
   EXPECT_EQ(set.images[2].sizes(), at::IntArrayRef({1, 9, 10}));
@@ -51,15 +51,15 @@ TEST(SlicesTest, LeavesOutThickAxesSmallSlicesAndAir) {
   const tests::TemporaryFolder folder;
   const auto ramp = [](auto, auto h, auto w) { return 40 * (h + w) - 300; };
   const std::string thick = folder.write("thick.nrrd", nrrd(8, 8, 8, 2.5, ramp)).string();
-  EXPECT_EQ(read_slices({thick}, {}, {}, 8).images.size(), 8U);
+  EXPECT_EQ(slices_of(read_volumes({thick}, {}, {}), 8).images.size(), 8U);
   const std::string flat = folder.write("flat.nrrd", nrrd(8, 8, 4, 1, ramp)).string();
-  EXPECT_EQ(read_slices({flat}, {}, {}, 8).images.size(), 4U);
+  EXPECT_EQ(slices_of(read_volumes({flat}, {}, {}), 8).images.size(), 4U);
   const std::string air =
       folder.write("air.nrrd", nrrd(9, 8, 8, 1, [&](auto d, auto h, auto w) { return d == 3 ? -1000 : ramp(d, h, w); }))
           .string();
-  for (const std::string& name : read_slices({air}, {}, {}, 8).names)
+  for (const std::string& name : slices_of(read_volumes({air}, {}, {}), 8).names)
     EXPECT_EQ(name.find("axis 0, slice 3"), std::string::npos);
-  expect_error(Errc::kInput, "no slice of at least 64", [&] { read_slices({flat}, {}, {}, 64); });
+  expect_error(Errc::kInput, "no slice of at least 64", [&] { slices_of(read_volumes({flat}, {}, {}), 64); });
 }
 
 TEST(SlicesTest, ScalesAnMrVolumeByItsPercentileAndCutsWhatIsFarAbove) {
@@ -69,7 +69,7 @@ TEST(SlicesTest, ScalesAnMrVolumeByItsPercentileAndCutsWhatIsFarAbove) {
       folder.write("mr.nrrd", nrrd(8, 8, 8, 1, [](auto d, auto h, auto w) { return 64 * d + 8 * h + w; })).string();
   IntensityConfig config;
   config.mr_percentile = 50;
-  const restoration::ImageSet set = read_slices({}, {file}, config, 8);
+  const restoration::ImageSet set = slices_of(read_volumes({}, {file}, config), 8);
   EXPECT_NEAR(set.images[1][0][0][0].item<double>(), 64.0 / 255, 1e-6);
   EXPECT_NEAR(set.images[7][0][7][7].item<double>(), 1.25, 1e-6);
 }
