@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "io/record/atomic_folder.hpp"
@@ -25,6 +26,7 @@
 #include "io/volume/padding.hpp"
 #include "io/volume/pixel_codec.hpp"
 #include "io/volume/series_files.hpp"
+#include "io/volume/slice_values.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::io {
@@ -39,19 +41,6 @@ struct SourceFile {
   std::int64_t clamped = 0;
 };
 
-/// Stored values of one slice; those of padding stay as they are in `stored`.
-void quantise(const float* voxels, const detail::DicomFrame& frame, const detail::PixelFormat& format,
-              const detail::PixelPadding* padding, std::vector<std::int32_t>& stored, std::int64_t& clamped) {
-  const std::int32_t low = format.lowest(), high = format.highest();
-  for (std::size_t i = 0; i < stored.size(); ++i) {
-    if (padding != nullptr && padding->holds(stored[i])) continue;
-    const double value = (static_cast<double>(voxels[i]) - frame.intercept) / frame.slope;
-    const double whole = std::nearbyint(format.monochrome1 ? low + high - value : value);
-    clamped += whole < low || whole > high;
-    stored[i] = static_cast<std::int32_t>(std::clamp<double>(whole, low, high));
-  }
-}
-
 SourceFile read_source(const DicomSeries& series, const detail::FileSlices& slices, const at::Tensor& voxels) {
   SourceFile source;
   source.file = detail::open_dicom(series.slices[slices.front()].file);
@@ -64,21 +53,24 @@ SourceFile read_source(const DicomSeries& series, const detail::FileSlices& slic
   std::vector<std::pair<std::int64_t, std::size_t>> order;
   for (const std::size_t k : slices) order.emplace_back(series.slices[k].frame, k);
   std::sort(order.begin(), order.end());
-  std::vector<std::int32_t> stored(static_cast<std::size_t>(series.rows * series.columns));
-  std::int32_t smallest = format.highest(), largest = format.lowest();
+  source.instance.smallest = format.highest();
+  source.instance.largest = format.lowest();
+  std::string decoded;
   for (const auto& [frame, k] : order) {
     detail::check_slice(source.file, format, series, series.slices[k]);
-    if (padding) pixels.read(frame, stored);
-    quantise(voxels.const_data_ptr<float>() + static_cast<std::int64_t>(k) * series.rows * series.columns,
-             frames[static_cast<std::size_t>(frame)], format, padding ? &*padding : nullptr, stored, source.clamped);
-    const auto [low, high] = std::minmax_element(stored.begin(), stored.end());
-    smallest = std::min(smallest, *low);
-    largest = std::max(largest, *high);
-    source.pieces.push_back(detail::pixel_bytes(stored, format));
+    const std::size_t count = format.frame_pixels();
+    const std::span<const float> values(voxels.const_data_ptr<float>() + k * count, count);
+    detail::QuantisedFrame quantised =
+        detail::quantise(values, frames[static_cast<std::size_t>(frame)], format, padding ? &*padding : nullptr,
+                         padding ? pixels.read(frame, decoded) : detail::Samples());
+    RESEDA_REQUIRE(quantised.finite, Errc::kNumeric, "cannot write slice ", k + 1, " of ", series.slices.size(),
+                   " of a derived series: NaN or infinite voxels");
+    source.clamped += quantised.clamped;
+    source.instance.smallest = std::min(source.instance.smallest, quantised.smallest);
+    source.instance.largest = std::max(source.instance.largest, quantised.largest);
     source.instance.frames.push_back(frame);
+    source.pieces.push_back(std::move(quantised.bytes));
   }
-  source.instance.smallest = smallest;
-  source.instance.largest = largest;
   return source;
 }
 
@@ -107,21 +99,22 @@ detail::DicomPixels pixels_of(SourceFile& source, DicomCompression compression) 
   pixels.allocated = source.format.allocated;
   if (compression == DicomCompression::kNone) {
     pixels.transfer_syntax = detail::transfer_syntax::kExplicit;
-    pixels.pieces.emplace_back();
-    for (const std::string& piece : source.pieces) pixels.pieces[0] += piece;
+    pixels.pieces = std::move(source.pieces);
     return pixels;
   }
   pixels.transfer_syntax = compression == DicomCompression::kRle      ? detail::transfer_syntax::kRle
                            : compression == DicomCompression::kJpegLs ? detail::transfer_syntax::kJpegLs
                                                                       : detail::transfer_syntax::kJpeg2000Lossless;
-  std::vector<std::int32_t> back(static_cast<std::size_t>(source.format.rows * source.format.columns));
+  std::vector<std::int32_t> values(source.format.frame_pixels());
+  std::string back(source.format.frame_bytes(), '\0');
   for (const std::string& piece : source.pieces) {
     pixels.pieces.push_back(detail::encode_frame(piece, source.format, pixels.transfer_syntax));
     const std::string decoded =
         detail::decode_frame(pixels.pieces.back(), source.format, pixels.transfer_syntax, source.file.name);
-    detail::unpack_samples(decoded, source.format, false, back);
-    RESEDA_REQUIRE(detail::pixel_bytes(back, source.format) == piece, Errc::kOutput, source.file.name,
-                   ": its pixels do not survive compression to ", pixels.transfer_syntax);
+    detail::unpack_samples({decoded}, source.format, 0, values);
+    detail::pack_samples(values, source.format, back.data());
+    RESEDA_REQUIRE(back == piece, Errc::kOutput, source.file.name, ": its pixels do not survive compression to ",
+                   pixels.transfer_syntax);
   }
   return pixels;
 }
@@ -137,12 +130,6 @@ void check_place(const std::filesystem::path& folder, const DicomSeries& source)
   }
 }
 
-void write_new_file(const std::filesystem::path& path, const std::string& bytes) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  RESEDA_REQUIRE(file.valid(), Errc::kOutput, path.string(), ": cannot write: ", std::strerror(errno));
-  write_bytes(file.get(), bytes, path.string());
-}
-
 /// Writes one file. @return what strip_phi did
 detail::DeidentificationReport write_instance(const std::filesystem::path& path, SourceFile& source,
                                               const Derivation& derivation) {
@@ -154,7 +141,10 @@ detail::DeidentificationReport write_instance(const std::filesystem::path& path,
   }
   const bool lossy = detail::is_lossy(source.file.transfer_syntax);
   dataset = detail::derive_attributes(std::move(dataset), lossy, derivation, source.instance);
-  write_new_file(path, detail::dicom_bytes(dataset, pixels_of(source, derivation.compression)));
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  RESEDA_REQUIRE(file.valid(), Errc::kOutput, path.string(), ": cannot write: ", std::strerror(errno));
+  detail::put_dicom(dataset, pixels_of(source, derivation.compression),
+                    [&](std::string_view bytes) { write_bytes(file.get(), bytes, path.string()); });
   return report;
 }
 
@@ -171,9 +161,6 @@ void check_voxels(const DicomSeries& source, const at::Tensor& voxels, const std
   RESEDA_REQUIRE(voxels.sizes() == at::IntArrayRef({depth, source.rows, source.columns}), Errc::kOutput, name,
                  ": cannot write: the voxels are ", voxels.sizes(), ", the source series is ", depth, " x ",
                  source.rows, " x ", source.columns);
-  const auto [least, most] = at::aminmax(voxels);
-  RESEDA_REQUIRE(std::isfinite(least.item<float>()) && std::isfinite(most.item<float>()), Errc::kNumeric, name,
-                 ": cannot write: NaN or infinite voxels");
 }
 
 }  // namespace

@@ -99,43 +99,38 @@ std::string PixelReader::codestream(std::int64_t frame) const {
   return stream;
 }
 
-void PixelReader::read(std::int64_t frame, std::span<std::int32_t> out) const {
-  RESEDA_INVARIANT(frame >= 0 && frame < format_.frames &&
-                   out.size() == static_cast<std::size_t>(format_.rows * format_.columns));
-  std::string decoded;
-  std::string_view bytes;
+Samples PixelReader::read(std::int64_t frame, std::string& decoded) const {
+  RESEDA_INVARIANT(frame >= 0 && frame < format_.frames);
   if (file_.encapsulated) {
     decoded = decode_frame(codestream(frame), format_, file_.transfer_syntax, file_.name);
-    bytes = decoded;
-  } else {
-    bytes = file_.pixels.front().substr(static_cast<std::size_t>(frame) * format_.frame_bytes(), format_.frame_bytes());
+    return {decoded};
   }
-  unpack_samples(bytes, format_, file_.big_endian, out);
+  const std::size_t size = format_.frame_bytes();
+  return {file_.pixels.front().substr(static_cast<std::size_t>(frame) * size, size), file_.big_endian};
 }
 
-void unpack_samples(std::string_view bytes, const PixelFormat& format, bool big_endian, std::span<std::int32_t> out) {
-  RESEDA_INVARIANT(bytes.size() == out.size() * static_cast<std::size_t>(format.allocated / 8));
+void unpack_samples(const Samples& samples, const PixelFormat& format, std::size_t first, std::span<std::int32_t> out) {
+  RESEDA_INVARIANT((first + out.size()) * format.sample_bytes() <= samples.bytes.size());
+  const std::string_view bytes = samples.bytes.substr(first * format.sample_bytes());
   if (format.allocated == 8) {
     unpack<std::uint8_t>(bytes, format, false, out);
   } else {
-    unpack<std::uint16_t>(bytes, format, big_endian, out);
+    unpack<std::uint16_t>(bytes, format, samples.big_endian, out);
   }
 }
 
-std::string pixel_bytes(std::span<const std::int32_t> stored, const PixelFormat& format) {
+void pack_samples(std::span<const std::int32_t> stored, const PixelFormat& format, char* out) {
   const int shift = format.high_bit + 1 - format.stored;
   const std::uint32_t mask = (1U << format.stored) - 1;
-  std::string bytes(stored.size() * static_cast<std::size_t>(format.allocated / 8), '\0');
   for (std::size_t i = 0; i < stored.size(); ++i) {
     const std::uint32_t raw = (static_cast<std::uint32_t>(stored[i]) & mask) << shift;
     if (format.allocated == 8) {
-      bytes[i] = static_cast<char>(raw);
+      out[i] = static_cast<char>(raw);
     } else {
       const auto word = static_cast<std::uint16_t>(raw);
-      std::memcpy(bytes.data() + 2 * i, &word, 2);
+      std::memcpy(out + 2 * i, &word, 2);
     }
   }
-  return bytes;
 }
 
 }  // namespace reseda::io::detail

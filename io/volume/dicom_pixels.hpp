@@ -21,21 +21,27 @@ struct PixelFormat {
 
   std::int32_t lowest() const { return is_signed ? -(1 << (stored - 1)) : 0; }
   std::int32_t highest() const { return (1 << (is_signed ? stored - 1 : stored)) - 1; }
-  std::size_t frame_bytes() const {
-    return static_cast<std::size_t>(rows * columns) * static_cast<std::size_t>(allocated / 8);
-  }
+  std::size_t sample_bytes() const { return static_cast<std::size_t>(allocated / 8); }
+  std::size_t frame_pixels() const { return static_cast<std::size_t>(rows * columns); }
+  std::size_t frame_bytes() const { return frame_pixels() * sample_bytes(); }
 };
 
 /// @throws Error{kInput} unless the file has grey pixels of 8 or 16 bits that its bytes could hold
 PixelFormat read_pixel_format(const DicomFile& file);
 
+/// Bytes of samples, one after the other.
+struct Samples {
+  std::string_view bytes;
+  bool big_endian = false;
+};
+
 /// Decodes frames of a file in any transfer syntax that open_dicom accepts.
 class PixelReader {
  public:
   PixelReader(const DicomFile& file, const PixelFormat& format);
-  /// Stored values of a frame, row by row, sign and unused bits resolved. @param out  rows * columns
+  /// Samples of a frame as in an uncompressed file: where they are, or in `decoded`, which then holds them.
   /// @throws Error{kInput} when the frame is damaged or is not what the header announces
-  void read(std::int64_t frame, std::span<std::int32_t> out) const;
+  Samples read(std::int64_t frame, std::string& decoded) const;
 
  private:
   std::string codestream(std::int64_t frame) const;
@@ -46,10 +52,10 @@ class PixelReader {
   std::vector<std::size_t> first_fragment_;
 };
 
-/// Stored values of samples as they are in a file. @param out  one value a sample
-void unpack_samples(std::string_view bytes, const PixelFormat& format, bool big_endian, std::span<std::int32_t> out);
+/// Stored values of samples number `first` and following, sign and unused bits resolved. @param out  one value a sample
+void unpack_samples(const Samples& samples, const PixelFormat& format, std::size_t first, std::span<std::int32_t> out);
 
-/// The bytes of stored values in the format of a file, in little endian.
-std::string pixel_bytes(std::span<const std::int32_t> stored, const PixelFormat& format);
+/// Bytes of stored values in the format of a file, in little endian. @param out  allocated / 8 bytes a value
+void pack_samples(std::span<const std::int32_t> stored, const PixelFormat& format, char* out);
 
 }  // namespace reseda::io::detail

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "io/volume/dicom_file.hpp"
@@ -14,6 +15,7 @@
 #include "io/volume/padding.hpp"
 #include "io/volume/pixel_codec.hpp"
 #include "io/volume/series_files.hpp"
+#include "io/volume/slice_values.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::io {
@@ -28,46 +30,46 @@ void refuse_problems(const DicomSeries& series, const std::set<Irregular>& accep
                    irregular_name(problem.kind), "' to go on with the slices as they are)");
 }
 
-/// Where values of slices go.
-struct Target {
-  float* voxels;
-  bool* padding;
-  std::int64_t slice_pixels;
-};
-
 /// What reading a file showed.
 struct ReadFacts {
-  bool padded = false;
-  bool whole = true;         ///< scales are whole numbers
-  double low = 0, high = 0;  ///< what values its bits and scales could give
+  std::vector<std::pair<std::size_t, at::Tensor>> padding;  ///< slices that have any, and where: [H,W] bool
+  bool whole = true;                                        ///< scales are whole numbers
+  double low = 0, high = 0;                                 ///< what values its bits and scales could give
 };
 
-ReadFacts read_file(const DicomSeries& series, const detail::FileSlices& slices, const Target& target) {
+at::Tensor padding_of(const detail::Samples& samples, const detail::PixelFormat& format,
+                      const detail::PixelPadding& padding) {
+  std::vector<std::int32_t> stored(format.frame_pixels());
+  detail::unpack_samples(samples, format, 0, stored);
+  at::Tensor mask = at::empty({format.rows, format.columns}, at::kBool);
+  bool* padded = mask.mutable_data_ptr<bool>();
+  for (std::size_t i = 0; i < stored.size(); ++i) padded[i] = padding.holds(stored[i]);
+  return mask;
+}
+
+/// Reads the slices of one file into their places of the volume.
+ReadFacts read_file(const DicomSeries& series, const detail::FileSlices& slices, float* voxels) {
   const detail::DicomFile file = detail::open_dicom(series.slices[slices.front()].file);
   const detail::PixelFormat format = detail::read_pixel_format(file);
   const auto frames = detail::read_frames(file, format);
   const auto padding = detail::read_padding(file, format);
   const detail::PixelReader pixels(file, format);
-  const std::int32_t mirror = format.lowest() + format.highest();
-  std::vector<std::int32_t> stored(static_cast<std::size_t>(target.slice_pixels));
+  const std::size_t count = format.frame_pixels();
+  std::string decoded;
   ReadFacts facts;
   for (const std::size_t k : slices) {
     const DicomSlice& slice = series.slices[k];
     detail::check_slice(file, format, series, slice);
-    pixels.read(slice.frame, stored);
-    const double slope = frames[static_cast<std::size_t>(slice.frame)].slope;
-    const double intercept = frames[static_cast<std::size_t>(slice.frame)].intercept;
-    float* values = target.voxels + static_cast<std::int64_t>(k) * target.slice_pixels;
-    for (std::size_t i = 0; i < stored.size(); ++i)
-      values[i] = static_cast<float>(slope * (format.monochrome1 ? mirror - stored[i] : stored[i]) + intercept);
-    const double a = slope * format.lowest() + intercept, b = slope * format.highest() + intercept;
+    const detail::Samples samples = pixels.read(slice.frame, decoded);
+    const detail::DicomFrame& frame = frames[static_cast<std::size_t>(slice.frame)];
+    if (detail::rescale(samples, frame, format, padding ? &*padding : nullptr, {voxels + k * count, count}))
+      facts.padding.emplace_back(k, padding_of(samples, format, *padding));
+    const double a = frame.slope * format.lowest() + frame.intercept;
+    const double b = frame.slope * format.highest() + frame.intercept;
     facts.low = std::min({facts.low, a, b});
     facts.high = std::max({facts.high, a, b});
-    facts.whole = facts.whole && slope == std::floor(slope) && intercept == std::floor(intercept);
-    if (!padding) continue;
-    bool* padded = target.padding + static_cast<std::int64_t>(k) * target.slice_pixels;
-    for (std::size_t i = 0; i < stored.size(); ++i) padded[i] = padding->holds(stored[i]);
-    facts.padded = facts.padded || std::find(padded, padded + stored.size(), true) != padded + stored.size();
+    facts.whole =
+        facts.whole && frame.slope == std::floor(frame.slope) && frame.intercept == std::floor(frame.intercept);
   }
   return facts;
 }
@@ -125,18 +127,19 @@ Volume read_series(const DicomSeries& series, const SeriesReading& reading) {
   volume.even = std::none_of(series.problems.begin(), series.problems.end(),
                              [](const StackProblem& problem) { return problem.kind != Irregular::kTilt; });
   volume.voxels = at::empty({depth, series.rows, series.columns}, at::kFloat);
-  volume.padding = at::zeros({depth, series.rows, series.columns}, at::kBool);
-  const Target target{volume.voxels.mutable_data_ptr<float>(), volume.padding.mutable_data_ptr<bool>(),
-                      series.rows * series.columns};
+  float* voxels = volume.voxels.mutable_data_ptr<float>();
   const detail::QuietGdcm quiet;
   std::vector<ReadFacts> facts(files.size());
   at::parallel_for(0, static_cast<std::int64_t>(files.size()), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto f = static_cast<std::size_t>(begin); f < static_cast<std::size_t>(end); ++f)
-      facts[f] = read_file(series, files[f], target);
+      facts[f] = read_file(series, files[f], voxels);
   });
   volume.stored = type_of_values(facts, volume.voxels);
-  if (std::none_of(facts.begin(), facts.end(), [](const ReadFacts& file) { return file.padded; }))
-    volume.padding.reset();
+  for (const ReadFacts& file : facts)
+    for (const auto& [k, mask] : file.padding) {
+      if (!volume.padding.defined()) volume.padding = at::zeros(volume.voxels.sizes(), at::kBool);
+      volume.padding[static_cast<std::int64_t>(k)].copy_(mask);
+    }
   return volume;
 }
 

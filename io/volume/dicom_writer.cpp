@@ -31,17 +31,20 @@ void put_header(std::string& out, DicomTag tag, DicomVr vr, std::uint32_t length
   put(out, length, has_long_length(vr) ? 4 : 2);
 }
 
-void put_item(std::string& out, std::string_view bytes) {
+void put_item_header(std::string& out, std::size_t size) {
   put_tag(out, tags::kItem);
-  put(out, static_cast<std::uint32_t>(bytes.size()), 4);
-  out += bytes;
+  put(out, static_cast<std::uint32_t>(size), 4);
 }
 
 std::string dataset_bytes(const DicomDataset& dataset) {
   std::string out;
   for (const DicomElement& element : dataset.elements()) {
     std::string value = element.value;
-    for (const DicomDataset& item : element.items) put_item(value, dataset_bytes(item));
+    for (const DicomDataset& item : element.items) {
+      const std::string bytes = dataset_bytes(item);
+      put_item_header(value, bytes.size());
+      value += bytes;
+    }
     if (value.size() % 2 == 1) value += is_text_vr(element.vr) && element.vr != DicomVr{'U', 'I'} ? ' ' : '\0';
     RESEDA_REQUIRE(value.size() < kUndefined, Errc::kOutput, "a DICOM element of ", value.size(), " bytes is too long");
     put_header(out, element.tag, element.vr, static_cast<std::uint32_t>(value.size()));
@@ -68,26 +71,31 @@ std::string meta_bytes(const DicomDataset& dataset, const std::string& transfer_
 
 }  // namespace
 
-std::string dicom_bytes(const DicomDataset& dataset, const DicomPixels& pixels) {
-  std::string out(128, '\0');
-  out.append("DICM").append(meta_bytes(dataset, pixels.transfer_syntax)).append(dataset_bytes(dataset));
-  if (pixels.transfer_syntax == transfer_syntax::kExplicit) {
-    const std::string& all = pixels.pieces.front();
-    RESEDA_REQUIRE(all.size() < kUndefined, Errc::kOutput, "pixel data of ", all.size(),
-                   " bytes are too long for DICOM");
-    put_header(out, tags::kPixelData, {'O', pixels.allocated > 8 ? 'W' : 'B'},
-               static_cast<std::uint32_t>(all.size() + all.size() % 2));
-    out.reserve(out.size() + all.size() + 1);
-    out += all;
-    if (all.size() % 2 == 1) out += '\0';
-    return out;
+void put_dicom(const DicomDataset& dataset, const DicomPixels& pixels,
+               const std::function<void(std::string_view)>& put_part) {
+  std::string head(128, '\0');
+  head.append("DICM").append(meta_bytes(dataset, pixels.transfer_syntax)).append(dataset_bytes(dataset));
+  const bool native = pixels.transfer_syntax == transfer_syntax::kExplicit;
+  std::size_t size = 0;
+  for (const std::string& piece : pixels.pieces) size += piece.size();
+  RESEDA_REQUIRE(!native || size < kUndefined, Errc::kOutput, "pixel data of ", size, " bytes are too long for DICOM");
+  put_header(head, tags::kPixelData, {'O', native && pixels.allocated > 8 ? 'W' : 'B'},
+             native ? static_cast<std::uint32_t>(size + size % 2) : kUndefined);
+  if (!native) put_item_header(head, 0);  // no table of offsets
+  put_part(head);
+  for (const std::string& piece : pixels.pieces) {
+    std::string item;
+    put_item_header(item, piece.size() + piece.size() % 2);
+    if (!native) put_part(item);
+    put_part(piece);
+    if (!native && piece.size() % 2 == 1) put_part(std::string_view("\0", 1));
   }
-  put_header(out, tags::kPixelData, {'O', 'B'}, kUndefined);
-  put_item(out, {});  // no table of offsets
-  for (const std::string& piece : pixels.pieces) put_item(out, piece.size() % 2 == 1 ? piece + '\0' : piece);
-  put_tag(out, tags::kSequenceDelimitation);
-  put(out, 0, 4);
-  return out;
+  std::string tail(native ? size % 2 : 0, '\0');
+  if (!native) {
+    put_tag(tail, tags::kSequenceDelimitation);
+    put(tail, 0, 4);
+  }
+  put_part(tail);
 }
 
 }  // namespace reseda::io::detail

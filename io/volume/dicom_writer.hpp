@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,7 +9,7 @@
 
 namespace reseda::io::detail {
 
-/// Pixel data to write: all frames in one piece, or one compressed piece a frame.
+/// Pixel data to write, one piece a frame.
 struct DicomPixels {
   std::string transfer_syntax;  ///< UID: explicit little endian, or of a compression
   std::vector<std::string> pieces;
@@ -16,7 +17,8 @@ struct DicomPixels {
 };
 
 /// A whole DICOM file (PS3.10): preamble, file meta information, data set in explicit little endian, pixel data.
-/// Sequences and items have their lengths; the same data set gives the same bytes.
-std::string dicom_bytes(const DicomDataset& dataset, const DicomPixels& pixels);
+/// Sequences and items have their lengths; the same data set gives the same bytes. @param put  takes parts in order
+void put_dicom(const DicomDataset& dataset, const DicomPixels& pixels,
+               const std::function<void(std::string_view)>& put);
 
 }  // namespace reseda::io::detail

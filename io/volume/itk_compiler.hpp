@@ -1,7 +1,7 @@
 #pragma once
 
-// Packages of ITK built by GCC know no other compiler: for clang, which has all of C++20, their list of its abilities is
-// replaced before the first header of ITK reads it.
+// Packages of ITK built by GCC know no other compiler: for clang, which has all of C++20, their list of its abilities
+// is replaced before the first header of ITK reads it.
 #ifdef __clang__
 #ifndef ITK_COMPILER_DETECTION_H
 #define ITK_COMPILER_DETECTION_H

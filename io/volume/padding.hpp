@@ -11,7 +11,7 @@ namespace reseda::io::detail {
 /// Stored values that mean "no image here" (PS3.3 section C.7.5.1.1.2): PixelPaddingValue up to PixelPaddingRangeLimit.
 struct PixelPadding {
   std::int32_t low = 0, high = 0;
-  bool holds(std::int32_t stored) const { return stored >= low && stored <= high; }
+  bool holds(std::int32_t stored) const { return (stored >= low) & (stored <= high); }
 };
 
 inline std::optional<PixelPadding> read_padding(const DicomFile& file, const PixelFormat& format) {

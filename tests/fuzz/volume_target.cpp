@@ -59,8 +59,9 @@ void derive(std::string_view bytes) {
   io::detail::deidentify(dataset, "key", report);
   dataset = io::detail::derive_attributes(dataset, false, {.description = "fuzz", .software_version = "0"},
                                           {.series_uid = "1", .sop_instance_uid = "2"});
-  const std::string written =
-      io::detail::dicom_bytes(dataset, {std::string(io::detail::transfer_syntax::kExplicit), {"ab"}, 16});
+  std::string written;
+  io::detail::put_dicom(dataset, {std::string(io::detail::transfer_syntax::kExplicit), {"ab"}, 16},
+                        [&](std::string_view part) { written += part; });
   io::detail::parse_dicom(written, "written");
 }
 
