@@ -17,7 +17,8 @@ die() { say "error: $*"; exit 1; }
 
 packages=(build-essential cmake ninja-build ccache pkg-config ca-certificates python3 python3-pip unzip
   libsndfile1-dev libfftw3-dev libsoxr-dev libpng-dev libtiff-dev libjpeg62-turbo-dev libtclap-dev libyaml-cpp-dev nlohmann-json3-dev libspdlog-dev
-  libgtest-dev libgmock-dev libbenchmark-dev libboost-dev libssl-dev zlib1g-dev libinsighttoolkit5-dev dicom3tools)
+  libgtest-dev libgmock-dev libbenchmark-dev libboost-dev libssl-dev zlib1g-dev libinsighttoolkit5-dev
+  dicom3tools dcmtk orthanc orthanc-dicomweb curl)  # of the tests alone
 [ "${1:-}" = --extra ] && packages+=(clang clang-tidy clang-format libclang-rt-14-dev)
 
 missing=()
@@ -30,6 +31,11 @@ if [ ${#missing[@]} -gt 0 ]; then
   $sudo apt-get update -qq || die "apt-get update failed: check the network and /etc/apt/sources.list"
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
     die "apt-get could not install: ${missing[*]}"
+  # Debian starts the server it has just installed; the tests start their own.
+  if [[ " ${missing[*]} " = *" orthanc "* ]]; then
+    $sudo service orthanc stop >/dev/null 2>&1 || true
+    $sudo update-rc.d orthanc disable >/dev/null 2>&1 || true
+  fi
 fi
 
 # A wheel is a zip: it is downloaded whole under its own name by pip, and unpacked into a folder that gets its final
