@@ -125,7 +125,7 @@ class Finder {
     const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
     const fs::path place = fs::canonical(folder, error) / path.filename();
     if (!places_.insert(place.native()).second) return;  // found by two inputs: the first one names it
-    out.files.push_back({id.generic_string(), path});
+    out.files.push_back({id.generic_string(), path, {}});
   }
 
   void add_folder(const fs::path& folder, const fs::path& prefix) {

@@ -10,6 +10,9 @@ namespace reseda::io {
 struct InputFile {
   std::string id;
   std::filesystem::path path;
+  /// Where an item is more than one file, as a series of slices: all of them, `path` being their folder. Its output is
+  /// a folder too.
+  std::vector<std::filesystem::path> files = {};
 };
 
 struct DiscoveryOptions {

@@ -9,7 +9,6 @@
 #include <ctime>
 
 #include "io/batch/file_stamp.hpp"
-#include "io/record/sha256.hpp"
 
 namespace reseda::io {
 namespace {
@@ -93,7 +92,7 @@ const LedgerEntry* Ledger::matching(const std::filesystem::path& output) const {
   if (stamp.empty()) return nullptr;
   for (auto entry = known.rbegin(); entry != known.rend(); ++entry)
     if (entry->output_stamp == stamp) return &*entry;
-  const std::string hash = sha256_file(output, Errc::kOutput);
+  const std::string hash = output_sha256(output);
   for (auto entry = known.rbegin(); entry != known.rend(); ++entry)
     if (entry->output_sha256 == hash) return &*entry;
   return nullptr;

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "io/batch/file_stamp.hpp"
-#include "io/record/sha256.hpp"
 
 namespace reseda::io {
 namespace {
@@ -48,10 +47,10 @@ void refuse_inputs(const std::vector<PlannedItem>& items) {
 
 bool made_from(const LedgerEntry& entry, const PlannedItem& item, const WorkKey& key) {
   if (entry.key != key) return false;
-  const std::string stamp = input_stamp(item.input);
+  const std::string stamp = input_stamp(item.files);
   if (stamp.empty() || stamp == entry.input_stamp) return !stamp.empty();
   try {
-    return sha256_file(item.input) == entry.input_sha256;
+    return files_sha256(item.files) == entry.input_sha256;
   } catch (const Error&) {
     return false;  // unreadable: opening it fails this item, not the plan
   }
@@ -74,7 +73,11 @@ Plan make_plan(std::vector<InputFile> inputs, const PlanOptions& options, const 
     std::erase_if(inputs, [&](const InputFile& input) { return ledger->matching(input.path) != nullptr; });
   Plan plan;
   std::vector<PlannedItem> all;
-  for (const InputFile& input : inputs) all.push_back({input.id, input.path, output_path(options.naming, input.id)});
+  for (const InputFile& input : inputs) {
+    const bool folder = !input.files.empty();
+    all.push_back({input.id, input.path, output_path(options.naming, input.id), Action::kNew,
+                   folder ? input.files : std::vector<fs::path>{input.path}, folder});
+  }
   refuse_collisions(all);
   refuse_inputs(all);
   plan.whole = all.size();

@@ -33,6 +33,8 @@ struct PlannedItem {
   std::string id;
   std::filesystem::path input, output;
   Action action = Action::kNew;
+  std::vector<std::filesystem::path> files;  ///< what is read: `input`, or what it consists of
+  bool folder = false;                       ///< the output is a folder
 };
 
 struct PlanOptions {

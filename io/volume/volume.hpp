@@ -70,6 +70,15 @@ struct VolumeWriting {
 ///         size that the format does not have, a file that cannot be written; Error{kNumeric} at NaN or infinite voxels
 std::int64_t write_volume(const std::filesystem::path& file, const Volume& volume, const VolumeWriting& writing = {});
 
+/// A volume as the bytes of a file.
+struct VolumeBytes {
+  std::string bytes;
+  std::int64_t clipped = 0;  ///< values outside the type, set to its limit
+};
+
+/// What write_volume writes, for a file of this name. @throws as write_volume
+VolumeBytes encode_volume(const std::filesystem::path& file, const Volume& volume, const VolumeWriting& writing = {});
+
 /// What a folder is searched for: ".nii", ".nii.gz", ".nrrd", ".mha", in lower case.
 const std::vector<std::string>& volume_extensions();
 

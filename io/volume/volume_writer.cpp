@@ -70,7 +70,7 @@ bool is_tilted(const VolumeGeometry& geometry) {
 
 }  // namespace
 
-std::int64_t write_volume(const std::filesystem::path& file, const Volume& volume, const VolumeWriting& writing) {
+VolumeBytes encode_volume(const std::filesystem::path& file, const Volume& volume, const VolumeWriting& writing) {
   const std::string name = file.string();
   const VolumeFormat format = detail::volume_format(file, Errc::kOutput);
   const at::Tensor& voxels = volume.voxels;
@@ -81,23 +81,27 @@ std::int64_t write_volume(const std::filesystem::path& file, const Volume& volum
   const auto [least, most] = at::aminmax(voxels);
   RESEDA_REQUIRE(std::isfinite(least.item<float>()) && std::isfinite(most.item<float>()), Errc::kNumeric, name,
                  ": cannot write: NaN or infinite voxels");
-  std::int64_t clipped = 0;
+  VolumeBytes out;
   // 64-bit integers that float32 holds fit into 32 bits.
   const at::ScalarType wanted = writing.type.value_or(volume.stored), type = wanted == at::kLong ? at::kInt : wanted;
   detail::EncodedVolume encoded{volume.geometry,
                                 {voxels.size(2), voxels.size(1), voxels.size(0)},
                                 type,
                                 is_tilted(volume.geometry),
-                                voxel_bytes(voxels, type, name, clipped)};
+                                voxel_bytes(voxels, type, name, out.clipped)};
   const auto& [metadata, provenance] = std::tie(volume.metadata, writing.provenance);
   const bool packed =
       format == VolumeFormat::kNifti ? file.extension() == ".gz" : writing.packing == VolumePacking::kDeflate;
-  std::string bytes;
-  if (format == VolumeFormat::kNifti) bytes = detail::encode_nifti(encoded, metadata, provenance, packed, name);
-  if (format == VolumeFormat::kNrrd) bytes = detail::encode_nrrd(encoded, metadata, provenance, packed);
-  if (format == VolumeFormat::kMeta) bytes = detail::encode_meta(encoded, metadata, provenance, packed, name);
-  write_file(file, bytes, writing.existing);
-  return clipped;
+  if (format == VolumeFormat::kNifti) out.bytes = detail::encode_nifti(encoded, metadata, provenance, packed, name);
+  if (format == VolumeFormat::kNrrd) out.bytes = detail::encode_nrrd(encoded, metadata, provenance, packed);
+  if (format == VolumeFormat::kMeta) out.bytes = detail::encode_meta(encoded, metadata, provenance, packed, name);
+  return out;
+}
+
+std::int64_t write_volume(const std::filesystem::path& file, const Volume& volume, const VolumeWriting& writing) {
+  const VolumeBytes encoded = encode_volume(file, volume, writing);
+  write_file(file, encoded.bytes, writing.existing);
+  return encoded.clipped;
 }
 
 }  // namespace reseda::io

@@ -9,8 +9,8 @@
 
 #include "io/batch/file_stamp.hpp"
 #include "io/record/atomic_file.hpp"
-#include "io/record/sha256.hpp"
 #include "modules/core/log.hpp"
+#include "pipelines/common/batch_output.hpp"
 #include "pipelines/common/program.hpp"
 #include "pipelines/common/terminal.hpp"
 
@@ -71,7 +71,7 @@ void BatchRun::report(const io::PlannedItem& item, const io::JsonObject& line, c
 void BatchRun::report_done_before() {
   for (const io::PlannedItem& item : plan_.items) {
     if (item.action != io::Action::kDone) continue;
-    io::remove_leftover(item.output);
+    remove_leftover_output(item.output, item.folder);
     ++skipped_;
     report(item, io::JsonObject().add("status", "skipped"), {item.id, ItemOutcome::Status::kSkipped, 0});
   }
@@ -87,9 +87,9 @@ void BatchRun::open_ahead() {
     traveller.item = {planned.id, planned.input, planned.output, io::staged_name(planned.output), index++};
     try {
       const Stopwatch watch(traveller.seconds);
-      io::remove_leftover(planned.output);
-      traveller.input_stamp = io::input_stamp(planned.input);
-      traveller.input_sha256 = io::sha256_file(planned.input);
+      remove_leftover_output(planned.output, planned.folder);
+      traveller.input_stamp = io::input_stamp(planned.files);
+      traveller.input_sha256 = io::files_sha256(planned.files);
       traveller.job = open_(traveller.item);
       RESEDA_INVARIANT(traveller.job != nullptr);
     } catch (...) {
@@ -134,26 +134,26 @@ void BatchRun::save(Traveller& traveller) {
     const Stopwatch watch(traveller.seconds);
     std::error_code error;
     if (planned.output.has_parent_path()) std::filesystem::create_directories(planned.output.parent_path(), error);
-    io::AtomicFile file(planned.output);
+    BatchOutput output(planned.output, planned.folder);
     traveller.job->save();
     record.facts = traveller.job->facts();
     traveller.job.reset();
-    file.sync();
-    RESEDA_REQUIRE(io::input_stamp(planned.input) == traveller.input_stamp, Errc::kInput, planned.input.string(),
+    output.sync();
+    RESEDA_REQUIRE(io::input_stamp(planned.files) == traveller.input_stamp, Errc::kInput, planned.input.string(),
                    ": changed while it was being read");
     entry = {planned.id,
              "",
              traveller.input_sha256,
              traveller.input_stamp,
-             io::sha256_file(file.staged(), Errc::kOutput),
-             io::output_stamp(file.staged()),
+             io::output_sha256(output.staged()),
+             io::output_stamp(output.staged()),
              key_};
     record.seconds = rounded(traveller.seconds);
     if (ledger_ != nullptr) {
       entry.output = ledger_->name_of(planned.output);
       ledger_->write_done(entry, record);
     }
-    file.commit(planned.action == io::Action::kRedo ? io::Existing::kReplace : io::Existing::kRefuse);
+    output.commit(planned.action == io::Action::kRedo ? io::Existing::kReplace : io::Existing::kRefuse);
   }
   {
     const std::lock_guard lock(mutex_);

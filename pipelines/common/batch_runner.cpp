@@ -136,7 +136,7 @@ int run_batch(const BatchOptions& options, const OpenItem& open) {
   plan_options.key = {io::sha256(options.config.to_json()), options.model_sha256};
   io::DiscoveryOptions search{options.recursive, options.extensions, {}};
   if (!options.output.empty()) search.leave_out.emplace_back(options.output);
-  io::Discovery found = io::discover_inputs(options.inputs, search);
+  io::Discovery found = options.found ? *options.found : io::discover_inputs(options.inputs, search);
   plan_options.naming = naming_of(options, found);
 
   std::optional<io::Ledger> ledger;  // read after the folders were listed: a file that another shard wrote is known

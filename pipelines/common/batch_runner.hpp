@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "io/batch/discovery.hpp"
 #include "modules/core/config_node.hpp"
 #include "modules/core/progress.hpp"
 #include "pipelines/common/flags.hpp"
@@ -19,8 +21,10 @@ struct BatchItem {
   std::string id;                ///< stable name: the path relative to its root; keys the noise
   std::filesystem::path input;   ///< file to read; standard input is already spooled into one
   std::filesystem::path output;  ///< final name, for its extension and for messages; "-" is standard output
-  std::filesystem::path staged;  ///< file that save() writes; the runner gives it its final name
-  std::size_t index = 0;         ///< position among this run's items
+  /// File that save() writes; the runner gives it its final name. Of an item of several files: a folder that save()
+  /// creates.
+  std::filesystem::path staged;
+  std::size_t index = 0;  ///< position among this run's items
 };
 
 /// What an item may use while it is computed.
@@ -39,8 +43,8 @@ class ItemJob {
   virtual ~ItemJob() = default;
   /// On the calling thread of run_batch.
   virtual void compute(ItemContext& context) = 0;
-  /// On the write-behind thread: writes BatchItem::staged, an empty file, in place. It is synced, hashed, entered in
-  /// the ledger and renamed afterwards, or removed if this throws.
+  /// On the write-behind thread: writes BatchItem::staged, an empty file, in place, or creates it as a folder. It is
+  /// synced, hashed, entered in the ledger and renamed afterwards, or removed if this throws.
   virtual void save() = 0;
   /// Shown by --json and kept in the ledger, e.g. {seconds_of_audio: 12.3}. Called after save().
   virtual ConfigNode facts() const { return ConfigNode::map(); }
@@ -59,6 +63,7 @@ struct BatchOptions {
   std::string shard;   ///< "i/n" or "auto"; "" for the whole
   ProgressStyle progress = ProgressStyle::kAuto;
   std::vector<std::string> extensions;  ///< what folders are searched for, lower case with dot, e.g. ".wav"
+  std::optional<io::Discovery> found;   ///< items that the program itself found in the inputs, where files are not it
   std::string output_extension;         ///< with dot; "" keeps the input's
   ConfigNode config;                    ///< everything that decides the output's bytes: config, seed, precision
   std::string model_sha256;             ///< of the weights; "" for none

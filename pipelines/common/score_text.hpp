@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "modules/metrics/summary.hpp"
+
+namespace reseda::app {
+
+/// A number with a fixed count of decimals; "n/a" for NaN, "inf" and "-inf" for infinities, never "-0.00".
+std::string fixed_text(double value, int decimals);
+
+/// "mean [low, high]".
+std::string interval_text(const metrics::MeanInterval& interval, int decimals);
+
+}  // namespace reseda::app
