@@ -1,8 +1,8 @@
 #include "pipelines/speech/evaluate.hpp"
 
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 #include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,14 +10,12 @@
 #include <exception>
 #include <filesystem>
 #include <mutex>
-#include <set>
-#include <system_error>
 #include <thread>
 
-#include "io/record/atomic_file.hpp"
 #include "modules/core/log.hpp"
 #include "modules/metrics/summary.hpp"
 #include "pipelines/common/failure.hpp"
+#include "pipelines/common/report_files.hpp"
 #include "pipelines/common/terminal.hpp"
 #include "pipelines/speech/evaluation/evaluation_record.hpp"
 #include "pipelines/speech/evaluation/svg_text.hpp"
@@ -28,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kOutputs[] = {"scores.csv", "scores.json", "report.html"};
+const std::vector<std::string> kOutputs = {"scores.csv", "scores.json", "report.html"};
 
 /// Scores items on several threads; each item's result does not depend on their number.
 std::vector<ItemResult> score_items(const std::vector<EvaluationItem>& items, LengthRule rule, std::size_t jobs) {
@@ -133,31 +131,6 @@ void draw_pictures(EvaluationPage& page, const std::vector<ItemResult>& results,
   page.colour_bar = colour_bar_svg(config);
 }
 
-/// 0 if all items are good, 1 if some are, and their common code (or 1) if none is.
-int exit_code(const std::vector<ItemResult>& results) {
-  std::set<Errc> codes;
-  bool good = false;
-  for (const ItemResult& result : results) {
-    if (result.problem.empty())
-      good = true;
-    else
-      codes.insert(result.code);
-  }
-  if (codes.empty()) return 0;
-  return !good && codes.size() == 1 ? static_cast<int>(*codes.begin()) : 1;
-}
-
-/// Makes the output folder and refuses files that exist, before any work.
-void prepare_output(const fs::path& folder, bool overwrite) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  RESEDA_REQUIRE(!error && fs::is_directory(folder), Errc::kOutput, folder.string(), ": cannot make this folder",
-                 error ? ": " + error.message() : std::string());
-  for (const char* name : kOutputs)
-    RESEDA_REQUIRE(overwrite || !fs::exists(folder / name), Errc::kOutput, (folder / name).string(),
-                   ": exists (--overwrite replaces it)");
-}
-
 std::string sort_column(const app::Flags& flags) {
   return flags.given("sort") ? flags.text("sort") : flags.given("noisy") ? "d_si_sdr" : "si_sdr";
 }
@@ -207,7 +180,7 @@ int evaluate(const app::Flags& flags) {
   const std::vector<ScoreTable> outside = outside_scores(flags);
   const std::vector<EvaluationItem> items = find_items(flags);
   const fs::path folder = flags.text("output");
-  if (!folder.empty()) prepare_output(folder, flags.on("overwrite"));
+  if (!folder.empty()) app::prepare_report(folder, kOutputs, flags.on("overwrite"));
   const auto jobs = static_cast<std::size_t>(
       flags.given("jobs") ? flags.integer("jobs") : std::max<std::int64_t>(1, std::thread::hardware_concurrency()));
   const std::vector<ItemResult> results = score_items(items, rule, jobs);
@@ -229,8 +202,10 @@ int evaluate(const app::Flags& flags) {
   for (std::size_t c = 0; c < table.columns.size(); ++c)
     page.summary.push_back(metrics::bootstrap_mean(
         table.column(c), {.draws = flags.integer("draws"), .seed = static_cast<std::uint64_t>(flags.integer("seed"))}));
+  std::vector<Errc> codes;
   for (const ItemResult& result : results) {
     if (result.problem.empty()) continue;
+    codes.push_back(result.code);
     page.failures.emplace_back(result.item.name, result.problem);
     log::error(errc_name(result.code), ": ", result.problem);
   }
@@ -241,10 +216,9 @@ int evaluate(const app::Flags& flags) {
   for (const std::string& note : page.notes) log::info("note: ", note);
   if (!folder.empty()) {
     draw_pictures(page, results, rule, flags);
-    const std::string contents[] = {to_csv(table), to_json(page), evaluation_html(page)};
-    for (std::size_t i = 0; i < std::size(contents); ++i)
-      io::write_file(folder / kOutputs[i], contents[i],
-                     flags.on("overwrite") ? io::Existing::kReplace : io::Existing::kRefuse);
+    app::write_report(
+        folder, {{kOutputs[0], to_csv(table)}, {kOutputs[1], to_json(page)}, {kOutputs[2], evaluation_html(page)}},
+        flags.on("overwrite"));
   }
   const std::string text = flags.on("json")     ? to_json(page)
                            : table.rows.empty() ? ""
@@ -252,7 +226,7 @@ int evaluate(const app::Flags& flags) {
   std::fputs(text.c_str(), stdout);
   log::info(table.rows.size(), " of ", results.size(), " files compared",
             folder.empty() ? "" : "; " + (folder / kOutputs[2]).string());
-  return exit_code(results);
+  return app::items_exit_code(codes, results.size());
 }
 
 app::FlagTable evaluate_flags() {

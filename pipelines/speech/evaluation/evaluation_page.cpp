@@ -11,9 +11,7 @@ namespace {
 
 using Cells = std::vector<std::string>;
 
-std::string interval_text(const metrics::MeanInterval& m, int decimals) {
-  return fixed_text(m.mean, decimals) + " [" + fixed_text(m.low, decimals) + ", " + fixed_text(m.high, decimals) + "]";
-}
+using app::interval_text;
 
 bool has_noisy(const ScoreTable& table) { return table.find_column("noisy_" + computed_scores()[0].key).has_value(); }
 

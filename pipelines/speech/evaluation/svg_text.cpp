@@ -2,20 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "io/record/svg_plot.hpp"
 
 namespace reseda::speech {
-
-std::string fixed_text(double value, int decimals) {
-  if (std::isnan(value)) return "n/a";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  char text[512];
-  const int length = std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  const std::string out(text, static_cast<std::size_t>(std::clamp(length, 0, 511)));
-  return out.starts_with('-') && out.find_first_not_of("-0.") == std::string::npos ? out.substr(1) : out;
-}
 
 std::string svg_open(double width, double height, const std::string& title) {
   return "<svg class=\"plot\" viewBox=\"0 0 " + fixed_text(width, 0) + " " + fixed_text(height, 0) +

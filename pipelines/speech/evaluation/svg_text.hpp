@@ -2,10 +2,11 @@
 
 #include <string>
 
+#include "pipelines/common/score_text.hpp"
+
 namespace reseda::speech {
 
-/// A number with a fixed count of decimals; "n/a" for NaN, "inf" and "-inf" for infinities, never "-0.00".
-std::string fixed_text(double value, int decimals);
+using app::fixed_text;
 
 /// Opening tag of a figure that scales with its container; `title` is shown on hovering and read aloud.
 std::string svg_open(double width, double height, const std::string& title);
