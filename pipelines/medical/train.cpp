@@ -1,8 +1,7 @@
 #include "pipelines/medical/train.hpp"
 
 #include "modules/core/log.hpp"
-#include "pipelines/common/batch_progress.hpp"
-#include "pipelines/common/config_layers.hpp"
+#include "pipelines/common/train_flags.hpp"
 #include "pipelines/medical/slices.hpp"
 #include "pipelines/medical/volume_task.hpp"
 #include "pipelines/restoration/training_run.hpp"
@@ -36,25 +35,13 @@ bool train_restoration(restoration::TrainingRun& run, const TrainConfig& config,
 }
 
 int train(const app::Flags& flags) {
-  app::ConfigLayers layers;
-  layers.add_file(flags.text("recipe"));
-  TrainConfig config = layers.add_flags(flags).read(TrainConfig{});
-  if (flags.given("steps")) config.training.train.steps = flags.integer("steps");
+  const TrainConfig config = app::train_layers(flags).read(TrainConfig{});
   if (app::printed_config(flags, write_config(config))) return 0;
 
-  const app::Compute compute = app::open_compute(flags);
   restoration::TrainingRun run;
   run.config = config.training;
-  run.seed = compute.seed;
-  run.device = compute.device;
-  run.out = flags.text("output");
-  run.resume = flags.on("resume");
-  run.stop = [] { return app::stop_requested(); };
   app::BatchProgress display(app::ProgressStyle::kAuto, 1);
-  run.progress = [&](const Progress& progress) {
-    display.step(progress);
-    return true;
-  };
+  app::open_run(run, flags, display);
   display.start("reading");
   VolumeSet volumes = read_volumes(flags.list("ct"), flags.list("mr"), config.task.intensity);
   log::info(volumes.names.size(), " volumes");
@@ -62,8 +49,7 @@ int train(const app::Flags& flags) {
   const bool finished = run.config.model.conditional
                             ? train_restoration(run, config, std::move(volumes))
                             : restoration::run_training(run, slices_of(volumes, run.config.crop));
-  log::info(finished ? "trained: " : "stopped; --resume goes on: ", (run.out / "model.safetensors").string());
-  return finished ? 0 : static_cast<int>(Errc::kInterrupted);
+  return app::end_run(finished, run.out);
 }
 
 }  // namespace
@@ -85,30 +71,7 @@ app::Verb train_verb() {
                   .group = "Data",
                   .hint = app::ValueHint::kFile,
                   .repeatable = true});
-  verb.flags.add({.name = "output",
-                  .letter = 'o',
-                  .word = "DIR",
-                  .help = "Folder of the run: model, training state, log",
-                  .group = "Data",
-                  .hint = app::ValueHint::kFolder,
-                  .required = true});
-  verb.flags.add({.name = "resume",
-                  .type = app::FlagType::kSwitch,
-                  .help = "Continue the run in the output folder to the same bytes as if it had never stopped",
-                  .group = "Training"});
-  verb.flags.add({.name = "recipe",
-                  .value = "medical/prior",
-                  .word = "NAME|FILE",
-                  .help = "Configuration of model, optimiser and loss",
-                  .group = "Training",
-                  .hint = app::ValueHint::kFile});
-  verb.flags.add({.name = "steps",
-                  .type = app::FlagType::kInteger,
-                  .help = "Optimiser steps, in place of the recipe's",
-                  .group = "Training",
-                  .least = 1.0});
-  verb.flags.add(app::config_flags());
-  verb.flags.add(app::compute_flags());
+  verb.flags.add(app::train_flags("medical/prior", "model, optimiser and loss"));
   verb.run = train;
   return verb;
 }

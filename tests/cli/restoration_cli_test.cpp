@@ -99,6 +99,9 @@ TEST_F(RestorationCli, EveryShippedRecipeIsRead) {
   };
   recipe_is_read("reseda-infrared", "restoration/rddm-demo");
   recipe_is_read("reseda-infrared", "restoration/resfusion-demo");
+  const Outcome steps = run({"reseda-infrared", "train", "-o", path("x"), "--data", path("frames"), "--steps", "7",
+                             "--set", "train.steps=9", "--print-config"});
+  EXPECT_THAT(steps.out, HasSubstr("steps: 7\n"));
   const Outcome typo = run({"reseda-infrared", "train", "-o", path("x"), "--data", path("frames"), "--set", "bach=2"});
   EXPECT_EQ(typo.code, 2);
   EXPECT_THAT(typo.err, HasSubstr("batch"));
