@@ -20,6 +20,12 @@ struct DicomCode {
   std::string value, scheme, meaning;
 };
 
+/// A grid finer than the source's, with the same field of view: each slice becomes `slices` ones, each pixel
+/// `pixels` x `pixels` ones.
+struct Refinement {
+  std::int64_t slices = 1, pixels = 1;
+};
+
 /// What a derived series says about itself.
 struct Derivation {
   std::string description;       ///< what was done, in words, e.g. "denoised by ...": DerivationDescription
@@ -32,6 +38,7 @@ struct Derivation {
   int series_number_offset = 1000;                  ///< added to SeriesNumber
   std::string date_time = {};  ///< "YYYYMMDDhhmmss" of the derivation; empty: files say no time of their creation
   DicomCompression compression = DicomCompression::kNone;
+  Refinement refinement = {};
   bool keep_private = false;  ///< keep private elements, whose meaning only their makers know
   bool strip_phi = false;     ///< take out what identifies the patient (see detail::deidentify)
   std::string phi_key = {};   ///< secret from which UIDs are replaced then
@@ -52,10 +59,13 @@ struct DerivedSeries {
 /// New: SOPInstanceUIDs and SeriesInstanceUID (functions of source, derivation and stored values: a repeated run gives
 /// the same bytes, another result other UIDs), SeriesNumber and -Description, ImageType DERIVED\SECONDARY, derivation
 /// and source images, contributing equipment. Gone: icons, curves, signatures, embedded overlays, private elements.
-/// @param voxels  [D,H,W] float32 in the units of read_series, D slices in the order of `source`
-/// @throws Error{kOutput}: the folder exists, lies in the source's folder or cannot be written; Error{kInput}: the
-/// source
-///         has changed; Error{kNumeric}: NaN or infinite voxels
+/// With a refinement of s slices and p pixels, single frames alone, slice k becomes the files of slices
+/// k s ... k s + s - 1: positions move so that the field of view stays (x' of a pixel's corner is x), spacings and
+/// SliceThickness are divided, InstanceNumber counts from 1; padding repeats. An uneven stack is divided by its local
+/// steps; one with repeated or missing slices, or without positions, gets no finer slices.
+/// @param voxels  [D s, H p, W p] float32 in the units of read_series, D slices in the order of `source`
+/// @throws Error{kOutput}: the folder exists, lies in the source's folder or cannot be written, or the refinement is
+///         impossible; Error{kInput}: the source has changed; Error{kNumeric}: NaN or infinite voxels
 DerivedSeries write_derived_series(const std::filesystem::path& folder, const DicomSeries& source,
                                    const at::Tensor& voxels, const Derivation& derivation);
 

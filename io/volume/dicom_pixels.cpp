@@ -57,6 +57,16 @@ void unpack(std::string_view bytes, const PixelFormat& format, bool swapped, std
   }
 }
 
+template <class Raw>
+void pack(std::span<const std::int32_t> stored, const PixelFormat& format, char* out) {
+  const int shift = format.high_bit + 1 - format.stored;
+  const auto mask = static_cast<Raw>((1U << format.stored) - 1);
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    const auto raw = static_cast<Raw>((static_cast<Raw>(stored[i]) & mask) << shift);
+    std::memcpy(out + i * sizeof(Raw), &raw, sizeof(Raw));
+  }
+}
+
 }  // namespace
 
 PixelFormat read_pixel_format(const DicomFile& file) {
@@ -120,16 +130,10 @@ void unpack_samples(const Samples& samples, const PixelFormat& format, std::size
 }
 
 void pack_samples(std::span<const std::int32_t> stored, const PixelFormat& format, char* out) {
-  const int shift = format.high_bit + 1 - format.stored;
-  const std::uint32_t mask = (1U << format.stored) - 1;
-  for (std::size_t i = 0; i < stored.size(); ++i) {
-    const std::uint32_t raw = (static_cast<std::uint32_t>(stored[i]) & mask) << shift;
-    if (format.allocated == 8) {
-      out[i] = static_cast<char>(raw);
-    } else {
-      const auto word = static_cast<std::uint16_t>(raw);
-      std::memcpy(out + 2 * i, &word, 2);
-    }
+  if (format.allocated == 8) {
+    pack<std::uint8_t>(stored, format, out);
+  } else {
+    pack<std::uint16_t>(stored, format, out);
   }
 }
 

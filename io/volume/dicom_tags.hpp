@@ -29,6 +29,7 @@ inline constexpr DicomTag kMrImageFrameTypeSequence = 0x00189226, kCtImageFrameT
                           kPetImageFrameTypeSequence = 0x00189751;
 inline constexpr DicomTag kStudyInstanceUid = 0x0020000D, kSeriesInstanceUid = 0x0020000E, kSeriesNumber = 0x00200011,
                           kAcquisitionNumber = 0x00200012, kInstanceNumber = 0x00200013;
+inline constexpr DicomTag kImagesInAcquisition = 0x00201002, kSliceLocation = 0x00201041;
 inline constexpr DicomTag kImagePositionPatient = 0x00200032, kImageOrientationPatient = 0x00200037;
 inline constexpr DicomTag kTemporalPositionIdentifier = 0x00200100, kTemporalPositionIndex = 0x00209128;
 inline constexpr DicomTag kStackId = 0x00209056;
@@ -47,7 +48,7 @@ inline constexpr DicomTag kLossyImageCompression = 0x00282110, kPurposeOfReferen
 inline constexpr DicomTag kRescaleIntercept = 0x00281052, kRescaleSlope = 0x00281053, kRescaleType = 0x00281054;
 inline constexpr DicomTag kModalityLutSequence = 0x00283000;
 inline constexpr DicomTag kPixelMeasuresSequence = 0x00289110, kPixelValueTransformationSequence = 0x00289145;
-inline constexpr DicomTag kUnits = 0x00541001;
+inline constexpr DicomTag kNumberOfSlices = 0x00540081, kUnits = 0x00541001, kImageIndex = 0x00541330;
 inline constexpr DicomTag kSharedFunctionalGroupsSequence = 0x52009229, kPerFrameFunctionalGroupsSequence = 0x52009230;
 inline constexpr DicomTag kPixelData = 0x7FE00010;
 inline constexpr DicomTag kItem = 0xFFFEE000, kItemDelimitation = 0xFFFEE00D, kSequenceDelimitation = 0xFFFEE0DD;

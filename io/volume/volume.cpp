@@ -114,6 +114,15 @@ const std::vector<std::string>& volume_extensions() {
   return all;
 }
 
+std::array<std::int64_t, 3> read_volume_size(const std::filesystem::path& file) {
+  std::error_code failure;
+  const std::uintmax_t bytes = std::filesystem::file_size(file, failure);
+  RESEDA_REQUIRE(!failure, Errc::kInput, file.string(), ": cannot read: ", failure.message());
+  const VolumeHeader header = header_of(file, detail::volume_format(file, Errc::kInput), bytes);
+  check_sizes(header, bytes, {}, file.string());
+  return {header.size[2], header.size[1], header.size[0]};
+}
+
 Volume read_volume(const std::filesystem::path& place, const VolumeLimits& limits) {
   std::error_code failure;
   if (std::filesystem::is_directory(place, failure) || detail::is_dicom(place)) {

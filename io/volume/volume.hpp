@@ -70,6 +70,9 @@ struct VolumeWriting {
 ///         size that the format does not have, a file that cannot be written; Error{kNumeric} at NaN or infinite voxels
 std::int64_t write_volume(const std::filesystem::path& file, const Volume& volume, const VolumeWriting& writing = {});
 
+/// D, H, W of a file, from its header alone. @throws as read_volume
+std::array<std::int64_t, 3> read_volume_size(const std::filesystem::path& file);
+
 /// A volume as the bytes of a file.
 struct VolumeBytes {
   std::string bytes;
