@@ -131,7 +131,7 @@ int evaluate(const app::Flags& flags) {
     failures.push_back(scan.code);
     log::error(errc_name(scan.code), ": ", scan.problem);
   }
-  const std::vector<ScoreSummary> summary = summarise(evaluation);
+  const std::vector<KindSummary> summary = summarise(evaluation);
   const std::string json = to_json(evaluation, summary);
   if (!folder.empty())
     app::write_report(folder,

@@ -20,6 +20,8 @@ std::string list_of(const std::vector<double>& values) {
   return "[" + joined(out, ", ") + "]";
 }
 
+const char* kind_name(ScanKind kind) { return kind == ScanKind::kCt ? "ct" : "other"; }
+
 /// An object of named JSON values.
 std::string object_of(const std::vector<std::pair<std::string, std::string>>& fields, const char* between = ", ") {
   std::vector<std::string> out;
@@ -59,7 +61,7 @@ std::string noise(const ImageNoise& image) {
                                                                               .add("site", noise_site_name(level.site))
                                                                               .line()}};
   if (image.spectrum.patches > 0) {
-    fields.emplace_back("frequency_per_mm", list_of(image.spectrum.frequency));
+    fields.emplace_back("frequency", list_of(image.spectrum.frequency));
     fields.emplace_back("power", list_of(image.spectrum.power));
     fields.emplace_back("patches", std::to_string(image.spectrum.patches));
   }
@@ -78,7 +80,7 @@ std::string scan_object(const ScanResult& scan) {
   for (const std::string& note : scores.notes) notes.push_back(json_quoted(note));
   std::vector<std::pair<std::string, std::string>> fields = {
       {"compared", compared.line()},
-      {"kind", scores.kind == ScanKind::kCt ? "\"ct\"" : "\"other\""},
+      {"kind", json_quoted(kind_name(scores.kind))},
       {"slices_rows_columns", list_of(size)},
       {"geometry_difference", scores.geometry ? io::JsonObject()
                                                     .add("position_mm", scores.geometry->position_mm)
@@ -108,16 +110,20 @@ std::vector<std::string> slice_objects(const ScanResult& scan) {
 
 }  // namespace
 
-std::string to_json(const Evaluation& evaluation, const std::vector<ScoreSummary>& summary) {
+std::string to_json(const Evaluation& evaluation, const std::vector<KindSummary>& summary) {
   io::JsonObject facts;
   for (const auto& [name, value] : evaluation.facts) facts.add(name, value);
-  std::vector<std::pair<std::string, std::string>> scores;
-  for (const ScoreSummary& score : summary) {
-    std::vector<std::pair<std::string, std::string>> fields = {{"definition", definition(*score.name)},
-                                                               {"restored", interval(score.restored)}};
-    if (has_input(evaluation))
-      fields.insert(fields.end(), {{"input", interval(score.input)}, {"change", interval(score.change)}});
-    scores.emplace_back(score.name->key, object_of(fields, ",\n  "));
+  std::vector<std::pair<std::string, std::string>> kinds;
+  for (const KindSummary& kind : summary) {
+    std::vector<std::pair<std::string, std::string>> scores;
+    for (const ScoreSummary& score : kind.scores) {
+      std::vector<std::pair<std::string, std::string>> fields = {{"definition", definition(*score.name)},
+                                                                 {"restored", interval(score.restored)}};
+      if (has_input(evaluation))
+        fields.insert(fields.end(), {{"input", interval(score.input)}, {"change", interval(score.change)}});
+      scores.emplace_back(score.name->key, object_of(fields, ",\n  "));
+    }
+    kinds.emplace_back(kind_name(kind.kind), object_of(scores, ",\n "));
   }
   std::vector<std::string> scans, slices, failures;
   for (const ScanResult& scan : evaluation.scans) {
@@ -129,7 +135,7 @@ std::string to_json(const Evaluation& evaluation, const std::vector<ScoreSummary
     const std::vector<std::string> rows = slice_objects(scan);
     slices.insert(slices.end(), rows.begin(), rows.end());
   }
-  return "{\"made\": " + facts.line() + ",\n\"summary\": " + object_of(scores, ",\n ") + ",\n\"scans\": [\n" +
+  return "{\"made\": " + facts.line() + ",\n\"summary\": " + object_of(kinds, ",\n ") + ",\n\"scans\": [\n" +
          joined(scans) + "],\n\"slices\": [\n" + joined(slices) + "],\n\"failures\": [" + joined(failures) + "]}\n";
 }
 

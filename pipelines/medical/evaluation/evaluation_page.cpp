@@ -23,29 +23,50 @@ std::string definition_of(const ScoreName& name) {
   return out + ".";
 }
 
-void add_summary(io::HtmlReport& report, const Evaluation& evaluation, const std::vector<ScoreSummary>& summary) {
-  const bool input = has_input(evaluation);
-  Cells header = {"score", "better is", "restored", "verdict", "slices left out"};
-  if (input) header = {"score", "better is", "input", "restored", "change", "verdict", "slices left out"};
+const char* of_kind(ScanKind kind) { return kind == ScanKind::kCt ? " of CT" : ""; }
+
+void add_summary(io::HtmlReport& report, const KindSummary& kind, bool input) {
+  Cells header = {"score", "better is", "restored", "verdict"};
+  if (input) header = {"score", "better is", "input", "restored", "change", "verdict"};
   std::vector<Cells> rows;
   std::vector<std::pair<std::string, std::string>> definitions;
-  for (const ScoreSummary& score : summary) {
+  std::size_t left_out = 0;
+  for (const ScoreSummary& score : kind.scores) {
     const int decimals = score.name->decimals;
     Cells row = {label_of(*score.name), better_name(score.name->better)};
     if (input) row.push_back(interval_text(score.input, decimals));
     row.push_back(interval_text(score.restored, decimals));
     if (input) row.push_back(interval_text(score.change, decimals));
     row.push_back(verdict(score));
-    row.push_back(std::to_string(score.restored.left_out));
+    left_out += score.restored.left_out;
     rows.push_back(std::move(row));
     definitions.emplace_back(score.name->label, definition_of(*score.name));
   }
-  const std::size_t slices = summary.front().restored.count + summary.front().restored.left_out;
-  report.heading("Means over " + std::to_string(slices) + (slices == 1 ? " slice" : " slices"));
+  report.heading("Means over " + std::to_string(kind.slices) + (kind.slices == 1 ? " slice" : " slices") +
+                 of_kind(kind.kind));
   report.table(header, rows,
-               "In brackets: 95 % interval of the mean, by bootstrap over slices as if they were independent.");
+               "In brackets: 95 % interval of the mean, by bootstrap over slices as if they were independent." +
+                   (left_out ? " Undefined and left out: " + std::to_string(left_out) + " numbers." : std::string()));
   report.heading("What the numbers are");
   report.facts(definitions);
+}
+
+/// A row of means per scan, where there are several.
+void add_scan_means(io::HtmlReport& report, const Evaluation& evaluation, ScanKind kind) {
+  const std::vector<const ScanResult*> scans = scans_of(evaluation, kind);
+  if (scans.size() < 2) return;
+  Cells header = {"scan", "slices"};
+  for (const ScoreName& name : scores_of(kind)) header.push_back(label_of(name));
+  std::vector<Cells> rows;
+  for (const ScanResult* scan : scans) {
+    Cells row = {scan->pair.name, std::to_string(scan->scores.slices.size())};
+    for (std::size_t i = 0; i < scores_of(kind).size(); ++i)
+      row.push_back(fixed_text(metrics::mean_std(score_column(scan->scores.slices, i, Column::kRestored)).mean,
+                               scores_of(kind)[i].decimals));
+    rows.push_back(std::move(row));
+  }
+  report.heading(std::string("Scans") + of_kind(kind) + ", means over their restored slices");
+  report.table(header, rows);
 }
 
 std::string noise_text(const metrics::NoiseLevel& level) {
@@ -95,7 +116,7 @@ std::string spectrum_plot(const ScanScores& scan) {
   std::vector<io::Curve> curves = {
       {"restored - reference", scan.restored.spectrum.frequency, scan.restored.spectrum.power}};
   if (scan.input) curves.push_back({"input - reference", scan.input->spectrum.frequency, scan.input->spectrum.power});
-  const bool known = scan.geometry.has_value();
+  const bool known = scan.spacing_known;
   return io::line_plot({"Noise power spectrum in flat parts", known ? "cycles per mm" : "cycles per pixel",
                         unit + (known ? "^2 mm^2" : "^2 pixel^2")},
                        curves);
@@ -106,10 +127,11 @@ void add_scan(io::HtmlReport& report, const ScanResult& scan, const std::vector<
   report.heading(scan.pair.name);
   add_scan_facts(report, scan);
   const bool ct = scores.kind == ScanKind::kCt;
-  std::string plots = "<div class=\"row\">\n";
+  std::string plots =
+      "<div style=\"display:grid;gap:0 1rem;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr))\">\n";
   if (scores.slices.size() > 1)
-    for (const std::size_t place : ct ? std::vector<std::size_t>{0, 4} : std::vector<std::size_t>{0, 1})
-      plots += slice_plot(scores, place);
+    for (const char* key : {ct ? "rmse_hu" : "psnr", ct ? "ssim_soft" : "ssim", "edge_sharpness"})
+      plots += slice_plot(scores, score_place(scores.kind, key));
   if (!scores.restored.spectrum.power.empty()) plots += spectrum_plot(scores);
   report.plot(plots + "</div>\n");
   for (const SliceRow& row : pictures) {
@@ -118,34 +140,32 @@ void add_scan(io::HtmlReport& report, const ScanResult& scan, const std::vector<
   }
 }
 
-void add_slices(io::HtmlReport& report, const Evaluation& evaluation) {
-  for (const ScanKind kind : {ScanKind::kCt, ScanKind::kOther}) {
-    Cells header = {"scan", "slice"};
-    for (const ScoreName& name : scores_of(kind)) header.push_back(label_of(name));
-    std::vector<Cells> rows;
-    for (const ScanResult& scan : evaluation.scans) {
-      if (!scan.problem.empty() || scan.scores.kind != kind) continue;
-      for (const SliceScores& slice : scan.scores.slices) {
-        Cells row = {scan.pair.name, std::to_string(slice.slice)};
-        for (std::size_t i = 0; i < slice.restored.size(); ++i)
-          row.push_back(fixed_text(slice.restored[i], scores_of(kind)[i].decimals));
-        rows.push_back(std::move(row));
-      }
+void add_slices(io::HtmlReport& report, const Evaluation& evaluation, ScanKind kind) {
+  Cells header = {"scan", "slice"};
+  for (const ScoreName& name : scores_of(kind)) header.push_back(label_of(name));
+  std::vector<Cells> rows;
+  for (const ScanResult* scan : scans_of(evaluation, kind))
+    for (const SliceScores& slice : scan->scores.slices) {
+      Cells row = {scan->pair.name, std::to_string(slice.slice)};
+      for (std::size_t i = 0; i < slice.restored.size(); ++i)
+        row.push_back(fixed_text(slice.restored[i], scores_of(kind)[i].decimals));
+      rows.push_back(std::move(row));
     }
-    if (rows.empty()) continue;
-    report.heading(kind == ScanKind::kCt ? "Slices of CT, restored" : "Slices, restored");
-    report.table(header, rows, "Slices are counted from 0; scores.tsv also has those of the input.");
-  }
+  report.heading(std::string("Slices") + of_kind(kind) + ", restored");
+  report.table(header, rows, "Slices are counted from 0; scores.tsv also has those of the input.");
 }
 
 }  // namespace
 
-std::string evaluation_html(const Evaluation& evaluation, const std::vector<ScoreSummary>& summary,
+std::string evaluation_html(const Evaluation& evaluation, const std::vector<KindSummary>& summary,
                             const std::vector<std::vector<SliceRow>>& pictures) {
   io::HtmlReport report("Medical evaluation");
   report.paragraph("For research. Not a medical device; not for diagnosis.");
   report.facts(evaluation.facts);
-  if (!summary.empty()) add_summary(report, evaluation, summary);
+  for (const KindSummary& kind : summary) {
+    add_summary(report, kind, has_input(evaluation));
+    add_scan_means(report, evaluation, kind.kind);
+  }
   std::vector<Cells> failures;
   for (std::size_t i = 0; i < evaluation.scans.size(); ++i) {
     const ScanResult& scan = evaluation.scans[i];
@@ -154,7 +174,7 @@ std::string evaluation_html(const Evaluation& evaluation, const std::vector<Scor
     else
       failures.push_back({scan.pair.name, scan.problem});
   }
-  add_slices(report, evaluation);
+  for (const KindSummary& kind : summary) add_slices(report, evaluation, kind.kind);
   if (!failures.empty()) {
     report.heading("Not compared: " + std::to_string(failures.size()));
     report.table({"scan", "reason"}, failures);

@@ -19,13 +19,6 @@ double value_of(const SliceScores& slice, std::size_t place, Column column) {
   return column == Column::kInput ? slice.input[place] : slice.restored[place] - slice.input[place];
 }
 
-/// Place of a score among those of a kind, or their number.
-std::size_t place_of(ScanKind kind, const std::string& key) {
-  const std::vector<ScoreName>& names = scores_of(kind);
-  return static_cast<std::size_t>(
-      std::find_if(names.begin(), names.end(), [&](const ScoreName& name) { return name.key == key; }) - names.begin());
-}
-
 bool is_correlation(const ScoreName& name) {
   return name.key == "residual_correlation" || name.key == "residual_edges";
 }
@@ -37,37 +30,36 @@ bool has_input(const Evaluation& evaluation) {
                      [](const ScanResult& scan) { return scan.problem.empty() && scan.scores.input.has_value(); });
 }
 
-std::vector<const ScoreName*> score_names(const Evaluation& evaluation) {
-  std::vector<const ScoreName*> names;
-  for (const ScanKind kind : {ScanKind::kCt, ScanKind::kOther}) {
-    if (std::none_of(evaluation.scans.begin(), evaluation.scans.end(),
-                     [&](const ScanResult& scan) { return scan.problem.empty() && scan.scores.kind == kind; }))
-      continue;
-    for (const ScoreName& name : scores_of(kind))
-      if (std::none_of(names.begin(), names.end(), [&](const ScoreName* other) { return other->key == name.key; }))
-        names.push_back(&name);
-  }
-  return names;
+std::vector<const ScanResult*> scans_of(const Evaluation& evaluation, ScanKind kind) {
+  std::vector<const ScanResult*> out;
+  for (const ScanResult& scan : evaluation.scans)
+    if (scan.problem.empty() && scan.scores.kind == kind) out.push_back(&scan);
+  return out;
 }
 
-std::vector<double> score_column(const Evaluation& evaluation, const std::string& key, Column column) {
-  std::vector<double> values;
-  for (const ScanResult& scan : evaluation.scans) {
-    if (!scan.problem.empty()) continue;
-    const std::size_t place = place_of(scan.scores.kind, key);
-    for (const SliceScores& slice : scan.scores.slices)
-      values.push_back(place < slice.restored.size() ? value_of(slice, place, column) : kNan);
-  }
+std::vector<double> score_column(const std::vector<SliceScores>& slices, std::size_t place, Column column) {
+  std::vector<double> values(slices.size());
+  std::transform(slices.begin(), slices.end(), values.begin(),
+                 [&](const SliceScores& slice) { return value_of(slice, place, column); });
   return values;
 }
 
-std::vector<ScoreSummary> summarise(const Evaluation& evaluation) {
-  std::vector<ScoreSummary> out;
-  for (const ScoreName* name : score_names(evaluation)) {
-    const auto mean = [&](Column column) {
-      return metrics::bootstrap_mean(score_column(evaluation, name->key, column), evaluation.bootstrap);
-    };
-    out.push_back({name, mean(Column::kRestored), mean(Column::kInput), mean(Column::kChange)});
+std::vector<KindSummary> summarise(const Evaluation& evaluation) {
+  std::vector<KindSummary> out;
+  for (const ScanKind kind : {ScanKind::kCt, ScanKind::kOther}) {
+    std::vector<SliceScores> slices;
+    for (const ScanResult* scan : scans_of(evaluation, kind))
+      slices.insert(slices.end(), scan->scores.slices.begin(), scan->scores.slices.end());
+    if (slices.empty()) continue;
+    KindSummary summary{.kind = kind, .slices = slices.size(), .scores = {}};
+    for (std::size_t i = 0; i < scores_of(kind).size(); ++i) {
+      const auto mean = [&](Column column) {
+        return metrics::bootstrap_mean(score_column(slices, i, column), evaluation.bootstrap);
+      };
+      summary.scores.push_back(
+          {&scores_of(kind)[i], mean(Column::kRestored), mean(Column::kInput), mean(Column::kChange)});
+    }
+    out.push_back(std::move(summary));
   }
   return out;
 }
@@ -83,7 +75,7 @@ std::string verdict(const ScoreSummary& summary) {
 
 std::vector<std::size_t> shown_slices(const ScanScores& scan) {
   const bool ct = scan.kind == ScanKind::kCt;
-  const std::size_t place = place_of(scan.kind, ct ? "rmse_hu" : "psnr");
+  const std::size_t place = score_place(scan.kind, ct ? "rmse_hu" : "psnr");
   std::vector<std::size_t> order(scan.slices.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -97,17 +89,17 @@ std::vector<std::size_t> shown_slices(const ScanScores& scan) {
 }
 
 std::string to_tsv(const Evaluation& evaluation) {
+  std::vector<std::string> keys;
+  for (const ScanKind kind : {ScanKind::kCt, ScanKind::kOther})
+    for (const ScoreName& name : scores_of(kind))
+      if (!scans_of(evaluation, kind).empty() && std::find(keys.begin(), keys.end(), name.key) == keys.end())
+        keys.push_back(name.key);
   std::vector<std::pair<std::string, Column>> groups = {{"", Column::kRestored}};
   if (has_input(evaluation)) groups.insert(groups.end(), {{"input_", Column::kInput}, {"d_", Column::kChange}});
   std::string out = "scan\tslice";
-  std::vector<std::vector<double>> columns;
   for (const auto& [prefix, column] : groups)
-    for (const ScoreName* name : score_names(evaluation)) {
-      out += "\t" + prefix + name->key;
-      columns.push_back(score_column(evaluation, name->key, column));
-    }
+    for (const std::string& key : keys) out += "\t" + prefix + key;
   out += "\n";
-  std::size_t row = 0;
   for (const ScanResult& scan : evaluation.scans) {
     if (!scan.problem.empty()) continue;
     std::string name = scan.pair.name;
@@ -115,34 +107,44 @@ std::string to_tsv(const Evaluation& evaluation) {
         name.begin(), name.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
     for (const SliceScores& slice : scan.scores.slices) {
       out += name + "\t" + std::to_string(slice.slice);
-      for (const std::vector<double>& column : columns)
-        out += "\t" + (std::isnan(column[row]) ? std::string() : number_text(column[row]));
+      for (const auto& [prefix, column] : groups)
+        for (const std::string& key : keys) {
+          const std::size_t place = score_place(scan.scores.kind, key);
+          const double value = place < slice.restored.size() ? value_of(slice, place, column) : kNan;
+          out += "\t" + (std::isnan(value) ? std::string() : number_text(value));
+        }
       out += "\n";
-      ++row;
     }
   }
   return out;
 }
 
-std::string summary_text(const Evaluation& evaluation, const std::vector<ScoreSummary>& summary) {
+std::string summary_text(const Evaluation& evaluation, const std::vector<KindSummary>& summary) {
   const bool input = has_input(evaluation);
-  std::vector<std::vector<std::string>> lines = {{""}};
-  if (input) lines[0].emplace_back("input");
-  lines[0].emplace_back("restored");
-  if (input) lines[0].emplace_back("change");
-  for (const ScoreSummary& score : summary) {
-    const auto cell = [&](const metrics::MeanInterval& mean) { return app::interval_text(mean, score.name->decimals); };
-    std::vector<std::string> line = {score.name->label + (score.name->unit.empty() ? "" : ", " + score.name->unit)};
-    if (input) line.push_back(cell(score.input));
-    line.push_back(cell(score.restored));
-    if (input) line.push_back(cell(score.change));
-    lines.push_back(std::move(line));
-  }
   std::string out;
-  for (const std::vector<std::string>& line : lines) {
-    std::string text;
-    for (const std::string& cell : line) text += cell + std::string(cell.size() < 32 ? 32 - cell.size() : 2, ' ');
-    out += text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
+  for (const KindSummary& kind : summary) {
+    std::vector<std::vector<std::string>> lines = {{std::to_string(kind.slices) +
+                                                    (kind.slices == 1 ? " slice" : " slices") +
+                                                    (kind.kind == ScanKind::kCt ? " of CT" : "")}};
+    if (input) lines[0].emplace_back("input");
+    lines[0].emplace_back("restored");
+    if (input) lines[0].emplace_back("change");
+    for (const ScoreSummary& score : kind.scores) {
+      const auto cell = [&](const metrics::MeanInterval& m) { return app::interval_text(m, score.name->decimals); };
+      std::vector<std::string> line = {score.name->label + (score.name->unit.empty() ? "" : ", " + score.name->unit)};
+      if (input) line.push_back(cell(score.input));
+      line.push_back(cell(score.restored));
+      if (input) line.push_back(cell(score.change));
+      lines.push_back(std::move(line));
+    }
+    for (const std::vector<std::string>& line : lines) {
+      std::string text;
+      for (std::size_t i = 0; i < line.size(); ++i) {
+        const std::size_t width = i == 0 ? 37 : 26;
+        text += line[i] + std::string(line[i].size() < width ? width - line[i].size() : 2, ' ');
+      }
+      out += text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
+    }
   }
   return out;
 }

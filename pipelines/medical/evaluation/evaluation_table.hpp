@@ -26,24 +26,31 @@ struct Evaluation {
   metrics::BootstrapConfig bootstrap;
 };
 
-/// One score over all slices that have it.
+/// One score over all slices of one kind.
 struct ScoreSummary {
   const ScoreName* name = nullptr;
   metrics::MeanInterval restored, input, change;  ///< change: restored - input, slice by slice; NaN without input
 };
 
+/// CT and other scans have scores and units of their own, so their means are apart.
+struct KindSummary {
+  ScanKind kind = ScanKind::kOther;
+  std::size_t slices = 0;
+  std::vector<ScoreSummary> scores;  ///< in the order of scores_of(kind)
+};
+
 /// Whether any good scan has an input.
 bool has_input(const Evaluation& evaluation);
 
-/// The scores of the kinds of scan that there are, CT's first, each once.
-std::vector<const ScoreName*> score_names(const Evaluation& evaluation);
+/// The good scans of a kind.
+std::vector<const ScanResult*> scans_of(const Evaluation& evaluation, ScanKind kind);
 
-/// Values of one score, a slice each, scan by scan; NaN for scans of another kind or without an input.
+/// Values of one score of slices, in their order; NaN without an input.
 enum class Column { kRestored, kInput, kChange };
-std::vector<double> score_column(const Evaluation& evaluation, const std::string& key, Column column);
+std::vector<double> score_column(const std::vector<SliceScores>& slices, std::size_t place, Column column);
 
-/// Means over slices with bootstrap intervals.
-std::vector<ScoreSummary> summarise(const Evaluation& evaluation);
+/// Means over slices with bootstrap intervals, of the kinds that there are, CT first.
+std::vector<KindSummary> summarise(const Evaluation& evaluation);
 
 /// What the summary says about a score, as the page shows it: "better", "worse" or "not clear" than the input by the
 /// interval of the change; for the residual's correlations whether the mean is within +-0.1; else empty.
@@ -52,11 +59,11 @@ std::string verdict(const ScoreSummary& summary);
 /// Positions of worst, median and best slice of a scan in its list, by RMSE (CT) or PSNR, each once.
 std::vector<std::size_t> shown_slices(const ScanScores& scan);
 
-/// Tab-separated: scan, slice, then each score of the restored image, and with inputs input_* and d_* = restored -
-/// input; undefined numbers are empty.
+/// Tab-separated: scan, slice, then each score of the restored image (of CT and other scans), and with inputs input_*
+/// and d_* = restored - input; what is undefined or not of the scan's kind is empty.
 std::string to_tsv(const Evaluation& evaluation);
 
 /// The summary for a terminal: a line per score.
-std::string summary_text(const Evaluation& evaluation, const std::vector<ScoreSummary>& summary);
+std::string summary_text(const Evaluation& evaluation, const std::vector<KindSummary>& summary);
 
 }  // namespace reseda::medical

@@ -29,7 +29,7 @@ std::string caption_of(const SliceScores& slice, ScanKind kind, const std::strin
   const std::size_t shown = kind == ScanKind::kCt ? 5 : 4;
   for (std::size_t i = 0; i < shown; ++i) {
     const auto text = [&](double value) { return app::fixed_text(value, names[i].decimals); };
-    out += (i ? ", " : "") + names[i].label + " " + (slice.input.empty() ? "" : text(slice.input[i]) + " to ") +
+    out += (i ? "; " : "") + names[i].label + " " + (slice.input.empty() ? "" : text(slice.input[i]) + " to ") +
            text(slice.restored[i]) + (names[i].unit.empty() ? "" : " " + names[i].unit);
   }
   return out;
@@ -40,7 +40,7 @@ std::string caption_of(const SliceScores& slice, ScanKind kind, const std::strin
 std::vector<SliceRow> draw_slices(const ScanResult& scan, const std::optional<GrayWindow>& window) {
   const ScanTriple triple = read_triple(scan.pair);
   const ScanKind kind = scan.scores.kind;
-  const SliceContext context = context_of(triple.reference, kind);
+  const SliceContext context = context_of(triple, kind);
   const GrayWindow shown = window.value_or(window_of(triple.reference.voxels, kind));
   const std::string unit = kind == ScanKind::kCt ? "HU" : "";
   const std::vector<std::size_t> slices = shown_slices(scan.scores);

@@ -76,14 +76,19 @@ ScanKind kind_of(const ComparedScan& reference, const std::string& asked) {
   return reference.voxels.min().item<double>() < -500 ? ScanKind::kCt : ScanKind::kOther;
 }
 
-SliceContext context_of(const ComparedScan& reference, ScanKind kind) {
+SliceContext context_of(const ScanTriple& triple, ScanKind kind) {
+  const ComparedScan& reference = triple.reference;
   SliceContext out{.kind = kind, .peak = reference.voxels.max().item<double>()};
   if (kind == ScanKind::kOther) {
     RESEDA_REQUIRE(out.peak > 0, Errc::kInput, "the reference's maximum is ", out.peak,
                    ", but it is the range of PSNR and SSIM and must be > 0");
     out.object = 0.1 * percentile(reference.voxels, 99);
   }
-  if (reference.geometry) out.spacing = reference.geometry->pixel;
+  const std::optional<ScanGeometry>& geometry = reference.geometry ? reference.geometry : triple.restored.geometry;
+  if (geometry) {
+    out.spacing = geometry->pixel;
+    out.spacing_known = true;
+  }
   return out;
 }
 
@@ -93,7 +98,8 @@ ScanScores score_scan(const ScanPair& pair, const std::string& kind, const std::
   out.kind = kind_of(triple.reference, kind);
   out.size = triple.reference.voxels.sizes().vec();
   out.notes = triple.notes;
-  const SliceContext context = context_of(triple.reference, out.kind);
+  const SliceContext context = context_of(triple, out.kind);
+  out.spacing_known = context.spacing_known;
   std::vector<at::Tensor> masks;
   std::vector<std::int64_t> scored;
   for (std::int64_t k = 0; k < out.size[0]; ++k) {

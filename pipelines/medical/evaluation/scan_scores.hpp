@@ -34,8 +34,10 @@ ScanTriple read_triple(const ScanPair& pair);
 /// below -500, which only CT has
 ScanKind kind_of(const ComparedScan& reference, const std::string& asked);
 
-/// Peak, object and pixel spacing of a reference volume. @throws Error{kInput} where its maximum is not positive
-SliceContext context_of(const ComparedScan& reference, ScanKind kind);
+/// Peak and object of the reference volume, and its pixel spacing: that of the restored volume where it is a bare
+/// array.
+/// @throws Error{kInput} where the maximum is not positive and the kind needs it
+SliceContext context_of(const ScanTriple& triple, ScanKind kind);
 
 struct SliceScores {
   std::int64_t slice = 0;               ///< from 0
@@ -51,6 +53,7 @@ struct ImageNoise {
 struct ScanScores {
   ScanKind kind = ScanKind::kOther;
   std::vector<std::int64_t> size;  ///< D, H, W
+  bool spacing_known = false;      ///< false: frequencies are per pixel
   std::vector<SliceScores> slices;
   std::optional<GeometryDifference> geometry;  ///< none where a side has no geometry
   ImageNoise reference, restored;

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
+#include <algorithm>
 #include <limits>
 
 #include "modules/core/error.hpp"
@@ -20,8 +20,8 @@ constexpr const char* kSsim =
     "mean structural similarity, 11 x 11 Gaussian weights of sigma 1.5, population covariance";
 constexpr const char* kPsnr = "10 log10(range^2 / mean square error)";
 constexpr const char* kSoft = "both clipped to -160 .. 240 HU";
-constexpr const char* kBody = "body: reference above -500 HU, holes filled, largest piece";
-constexpr const char* kObject = "object: reference above 10 % of the volume's 99th percentile";
+constexpr const char* kBody = "the body (reference above -500 HU, holes filled, largest piece)";
+constexpr const char* kObject = "the object (reference above 10 % of its volume's 99th percentile)";
 
 /// What is measured in slices of either kind.
 std::vector<ScoreName> structure_scores(const std::string& unit, const std::string& mask) {
@@ -99,6 +99,12 @@ const char* better_name(Better better) {
 const std::vector<ScoreName>& scores_of(ScanKind kind) {
   static const std::vector<ScoreName> ct = ct_scores(), other = other_scores();
   return kind == ScanKind::kCt ? ct : other;
+}
+
+std::size_t score_place(ScanKind kind, const std::string& key) {
+  const std::vector<ScoreName>& names = scores_of(kind);
+  return static_cast<std::size_t>(
+      std::find_if(names.begin(), names.end(), [&](const ScoreName& name) { return name.key == key; }) - names.begin());
 }
 
 at::Tensor object_mask(const at::Tensor& reference, const SliceContext& context) {

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <array>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -28,12 +29,16 @@ struct ScoreName {
 /// What is measured in a slice of this kind, in this order.
 const std::vector<ScoreName>& scores_of(ScanKind kind);
 
+/// Place of a score among those of a kind; their number where the kind lacks it.
+std::size_t score_place(ScanKind kind, const std::string& key);
+
 /// What the slices of one scan have in common.
 struct SliceContext {
   ScanKind kind = ScanKind::kOther;
   double peak = 0;                         ///< maximum of the reference volume: the range of PSNR and SSIM
   double object = 0;                       ///< a pixel of the reference above this belongs to the object
-  std::array<double, 2> spacing = {1, 1};  ///< between rows, between columns
+  std::array<double, 2> spacing = {1, 1};  ///< between rows, between columns, in mm
+  bool spacing_known = false;              ///< false: a pixel is the unit
 };
 
 /// The object in a slice of the reference, [H,W] bool: CT: metrics::body_mask at -500 HU; else pixels above `object`.

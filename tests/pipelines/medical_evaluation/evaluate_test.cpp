@@ -78,14 +78,14 @@ TEST_F(MedicalEvaluate, TableRecordAndPage) {
   EXPECT_NE(tsv.find("\td_rmse_hu\t"), std::string::npos);
 
   const ConfigNode json = io::read_json(folder_ / "report/scores.json");
-  const ConfigNode* psnr = json.find("summary")->find("psnr_4096");
+  const ConfigNode* psnr = json.find("summary")->find("ct")->find("psnr_4096");
   EXPECT_EQ(psnr->find("definition")->find("range")->scalar(), "4096 HU");
   const at::Tensor x = made_ct(), n = noise("ct", x.sizes());
   double mean = 0;
   for (int k = 0; k < 4; ++k) mean += metrics::psnr(x[k], x[k] + (k == 3 ? 30 : 10) * n[k], 4096) / 4;
   EXPECT_NEAR(number(psnr->find("restored")->find("mean")), mean, 1e-4);
-  EXPECT_NEAR(number(json.find("summary")->find("rmse_hu")->find("input")->find("mean")), 40, 2);
-  EXPECT_LT(number(json.find("summary")->find("rmse_hu")->find("change")->find("high")), 0);
+  EXPECT_NEAR(number(json.find("summary")->find("ct")->find("rmse_hu")->find("input")->find("mean")), 40, 2);
+  EXPECT_LT(number(json.find("summary")->find("ct")->find("rmse_hu")->find("change")->find("high")), 0);
   const ConfigNode& scan = json.find("scans")->items().at(0);
   EXPECT_EQ(number(scan.find("geometry_difference")->find("position_mm")), 0);
   EXPECT_NEAR(number(scan.find("noise_input")->find("estimate")->find("sigma")), 40, 4);
@@ -144,9 +144,32 @@ TEST_F(MedicalEvaluate, OtherGeometryAndAnInputOfAnotherSizeAreTold) {
   const ConfigNode& scan = json.find("scans")->items().at(0);
   EXPECT_NEAR(number(scan.find("geometry_difference")->find("position_mm")), 3, 1e-6);
   EXPECT_EQ(scan.find("notes")->items().size(), 2U);
-  EXPECT_NEAR(number(json.find("summary")->find("bias_hu")->find("restored")->find("mean")), 1, 1e-6);
-  EXPECT_EQ(json.find("summary")->find("bias_hu")->find("input"), nullptr);
+  EXPECT_NEAR(number(json.find("summary")->find("ct")->find("bias_hu")->find("restored")->find("mean")), 1, 1e-6);
+  EXPECT_EQ(json.find("summary")->find("ct")->find("bias_hu")->find("input"), nullptr);
   EXPECT_EQ(folder_.read("report/report.html").find("data:image"), std::string::npos);
+}
+
+TEST_F(MedicalEvaluate, CtAndOtherScansHaveMeansOfTheirOwn) {
+  const at::Tensor x = made_ct(), mr = (x + 1000).clamp_min(1);
+  const std::string ct = save("ct.nrrd", x), ct_out = save("ct_out.nrrd", x + 2);
+  const std::string other = save("mr.nrrd", mr), other_out = save("mr_out.nrrd", mr + 5);
+  ASSERT_EQ(run({"--reference", ct, "--reference", other, "--reference", other, "--restored", ct_out, "--restored",
+                 other_out, "--restored", other, "-o", path("report"), "--draws", "10", "--pictures", "0"}),
+            0)
+      << message_;
+  const ConfigNode json = io::read_json(folder_ / "report/scores.json");
+  const auto mean = [&](const char* kind, const char* key) {
+    return number(json.find("summary")->find(kind)->find(key)->find("restored")->find("mean"));
+  };
+  EXPECT_NEAR(mean("ct", "bias_hu"), 2, 1e-5);
+  EXPECT_NEAR(mean("other", "bias"), 2.5, 1e-5);
+  const std::string tsv = folder_.read("report/scores.tsv");
+  EXPECT_TRUE(tsv.starts_with("scan\tslice\trmse_hu\tbias_hu\t")) << tsv.substr(0, 80);
+  EXPECT_NE(tsv.find("ct_out.nrrd\t0\t2\t2\t"), std::string::npos);
+  EXPECT_NE(tsv.find("mr_out.nrrd\t0\t\t\t"), std::string::npos) << "no HU";
+  const std::string page = folder_.read("report/report.html");
+  EXPECT_NE(page.find("Means over 4 slices of CT"), std::string::npos);
+  EXPECT_NE(page.find("Scans, means over their restored slices"), std::string::npos);
 }
 
 TEST_F(MedicalEvaluate, Refusals) {

@@ -82,19 +82,25 @@ TEST(SliceScores, EveryScoreIsDefinedInWords) {
     for (const ScoreName& name : scores_of(kind)) EXPECT_FALSE(name.metric.empty()) << name.key;
 }
 
-TEST(ContextOf, PeakObjectAndKind) {
-  ComparedScan scan;
+TEST(ContextOf, PeakObjectSpacingAndKind) {
+  ScanTriple triple;
+  ComparedScan& scan = triple.reference;
   scan.voxels = at::arange(101, at::kFloat).view({1, 1, 101});  // percentile 99 is 99
   EXPECT_EQ(kind_of(scan, "auto"), ScanKind::kOther);
   EXPECT_EQ(kind_of(scan, "ct"), ScanKind::kCt);
-  const SliceContext context = context_of(scan, ScanKind::kOther);
+  SliceContext context = context_of(triple, ScanKind::kOther);
   EXPECT_EQ(context.peak, 100);
   EXPECT_NEAR(context.object, 9.9, 1e-5);
+  EXPECT_FALSE(context.spacing_known);
+  triple.restored.geometry = ScanGeometry{.positions = {}, .row = {}, .column = {}, .pixel = {0.5, 0.25}};
+  context = context_of(triple, ScanKind::kOther);
+  EXPECT_TRUE(context.spacing_known);
+  EXPECT_EQ(context.spacing[1], 0.25);
   scan.voxels = scan.voxels - 1000;
   EXPECT_EQ(kind_of(scan, "auto"), ScanKind::kCt);
   scan.modality = "PT";
   EXPECT_EQ(kind_of(scan, "auto"), ScanKind::kOther);
-  tests::expect_error(Errc::kInput, "maximum is -900", [&] { context_of(scan, ScanKind::kOther); });
+  tests::expect_error(Errc::kInput, "maximum is -900", [&] { context_of(triple, ScanKind::kOther); });
 }
 
 TEST(GeometryDifferenceTest, LargestOfEach) {
