@@ -19,7 +19,7 @@ struct WorkKey {
   bool operator==(const WorkKey&) const = default;
 };
 
-/// One output that a run wrote, or was about to rename into place.
+/// One output that a run wrote, or was about to rename into place; items may have several.
 struct LedgerEntry {
   std::string id, output;  ///< output: as Ledger::name_of gives it
   std::string input_sha256, input_stamp, output_sha256, output_stamp;

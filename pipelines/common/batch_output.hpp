@@ -16,6 +16,7 @@ class BatchOutput {
   BatchOutput(const BatchOutput&) = delete;
   BatchOutput& operator=(const BatchOutput&) = delete;
 
+  const std::filesystem::path& target() const { return target_; }
   const std::filesystem::path& staged() const { return staged_; }
   void sync();  ///< makes it durable
   /// @throws Error{kOutput}, also when the target exists and must be kept

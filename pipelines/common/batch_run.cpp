@@ -10,7 +10,6 @@
 #include "io/batch/file_stamp.hpp"
 #include "io/record/atomic_file.hpp"
 #include "modules/core/log.hpp"
-#include "pipelines/common/batch_output.hpp"
 #include "pipelines/common/program.hpp"
 #include "pipelines/common/terminal.hpp"
 
@@ -92,6 +91,7 @@ void BatchRun::open_ahead() {
       traveller.input_sha256 = io::files_sha256(planned.files);
       traveller.job = open_(traveller.item);
       RESEDA_INVARIANT(traveller.job != nullptr);
+      refuse_companions(*traveller.job);
     } catch (...) {
       traveller.failure = std::current_exception();
     }
@@ -126,6 +126,27 @@ void BatchRun::compute_here() {
   computed_.close();
 }
 
+void BatchRun::refuse_companions(const ItemJob& job) const {
+  std::error_code error;
+  for (const std::filesystem::path& file : job.companions())
+    RESEDA_REQUIRE(options_.overwrite || !std::filesystem::exists(std::filesystem::symlink_status(file, error)) ||
+                       (ledger_ != nullptr && ledger_->matching(file) != nullptr),
+                   Errc::kOutput, file.string(),
+                   ": exists and was not written by this program, or was changed since; --overwrite replaces it");
+}
+
+/// As further outputs of the item.
+void BatchRun::record_companions(const std::vector<std::unique_ptr<BatchOutput>>& companions,
+                                 const io::LedgerEntry& entry) {
+  for (const auto& companion : companions) {
+    io::LedgerEntry line = entry;
+    line.output = ledger_->name_of(companion->target());
+    line.output_sha256 = io::output_sha256(companion->staged());
+    line.output_stamp = io::output_stamp(companion->staged());
+    ledger_->write_done(line, {});
+  }
+}
+
 void BatchRun::save(Traveller& traveller) {
   const io::PlannedItem& planned = *traveller.plan;
   io::LedgerEntry entry;
@@ -135,6 +156,11 @@ void BatchRun::save(Traveller& traveller) {
     std::error_code error;
     if (planned.output.has_parent_path()) std::filesystem::create_directories(planned.output.parent_path(), error);
     BatchOutput output(planned.output, planned.folder);
+    std::vector<std::unique_ptr<BatchOutput>> companions;
+    for (const std::filesystem::path& file : traveller.job->companions()) {
+      if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), error);
+      companions.push_back(std::make_unique<BatchOutput>(file, false));
+    }
     traveller.job->save();
     record.facts = traveller.job->facts();
     traveller.job.reset();
@@ -150,9 +176,12 @@ void BatchRun::save(Traveller& traveller) {
              key_};
     record.seconds = rounded(traveller.seconds);
     if (ledger_ != nullptr) {
+      record_companions(companions, entry);
       entry.output = ledger_->name_of(planned.output);
       ledger_->write_done(entry, record);
     }
+    for (const auto& companion : companions) companion->sync();
+    for (const auto& companion : companions) companion->commit(io::Existing::kReplace);
     output.commit(planned.action == io::Action::kRedo ? io::Existing::kReplace : io::Existing::kRefuse);
   }
   {

@@ -6,9 +6,11 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "io/batch/plan.hpp"
 #include "io/record/json_lines.hpp"
+#include "pipelines/common/batch_output.hpp"
 #include "pipelines/common/batch_progress.hpp"
 #include "pipelines/common/batch_runner.hpp"
 #include "pipelines/common/bounded_queue.hpp"
@@ -40,7 +42,9 @@ class BatchRun {
   void open_ahead();
   void compute_here();
   void save_behind();
+  void refuse_companions(const ItemJob& job) const;
   void save(Traveller& traveller);
+  void record_companions(const std::vector<std::unique_ptr<BatchOutput>>& companions, const io::LedgerEntry& entry);
   void fail(const Traveller& traveller, const std::exception_ptr& error);
   void report(const io::PlannedItem& item, const io::JsonObject& line, const ItemOutcome& outcome);
   void give_up(const std::exception_ptr& error);  ///< an error that is no item's own: the run ends with it

@@ -1,11 +1,20 @@
 #include "pipelines/medical/restore.hpp"
 
+#include <algorithm>
+#include <cstdio>
+
+#include "io/record/file_bytes.hpp"
+#include "io/record/json_lines.hpp"
+#include "io/record/sha256.hpp"
 #include "pipelines/common/batch_runner.hpp"
 #include "pipelines/common/config_layers.hpp"
+#include "pipelines/medical/restore_flags.hpp"
 #include "pipelines/medical/restore_job.hpp"
 
 namespace reseda::medical {
 namespace {
+
+constexpr std::size_t kMostKeyBytes = 1 << 16;
 
 struct RestoreConfig {
   ConfigNode sampler;
@@ -22,13 +31,51 @@ struct RestoreConfig {
 
 RestoreConfig read_restore_config(const app::Flags& flags) {
   app::ConfigLayers layers;
-  layers.add_flags(flags);
   if (flags.given("sampler")) {
     ConfigNode keys = ConfigNode::map();
     keys["sampler"]["name"] = ConfigNode(flags.text("sampler"));
     layers.add(keys);
   }
-  return layers.read(RestoreConfig{});
+  return layers.add_flags(flags).read(RestoreConfig{});
+}
+
+io::DicomCompression compression_of(const std::string& name) {
+  if (name == "rle") return io::DicomCompression::kRle;
+  if (name == "jpeg-ls") return io::DicomCompression::kJpegLs;
+  if (name == "jpeg-2000") return io::DicomCompression::kJpeg2000;
+  return io::DicomCompression::kNone;
+}
+
+io::Derivation derivation_of(const app::Flags& flags) {
+  io::Derivation derivation;
+  derivation.software_version = app::version();
+  const std::string& task = flags.text("task");
+  if (task == "denoise") {
+    derivation.series_suffix = "denoised";
+    derivation.image_type = "DENOISED";
+  } else {
+    derivation.code = {"113085", "DCM", "Spatial resampling"};
+    derivation.series_suffix = task == "sr-inplane" ? "finer pixels" : "finer slices";
+    derivation.image_type = "SUPERRESOLVED";
+  }
+  derivation.compression = compression_of(flags.text("compress"));
+  derivation.keep_private = flags.on("keep-private");
+  derivation.strip_phi = flags.on("strip-phi");
+  if (flags.given("phi-key")) {
+    RESEDA_REQUIRE(derivation.strip_phi, Errc::kUsage, "--phi-key belongs to --strip-phi");
+    derivation.phi_key = io::read_file(flags.text("phi-key"), kMostKeyBytes);
+  }
+  RESEDA_REQUIRE(!derivation.strip_phi || !derivation.keep_private, Errc::kUsage,
+                 "--strip-phi and --keep-private cannot be given together");
+  return derivation;
+}
+
+/// That flags fit the task.
+void check_flags(const app::Flags& flags) {
+  RESEDA_REQUIRE(flags.text("output") != "-", Errc::kUsage, "-o must name a file or folder, volumes do not go to '-'");
+  if (flags.text("task") == "denoise") return;
+  for (const char* name : {"noise", "strength", "slices", "mask", "difference", "uncertainty"})
+    RESEDA_REQUIRE(!flags.given(name), Errc::kUsage, "--", name, " is for --task denoise alone");
 }
 
 RestoreRequest request_of(const app::Flags& flags, const RestoreConfig& config) {
@@ -36,29 +83,80 @@ RestoreRequest request_of(const app::Flags& flags, const RestoreConfig& config) 
   request.task = flags.text("task");
   request.modality = find_modality(flags.text("modality"));
   if (flags.given("noise")) request.sigma = flags.number("noise");
+  request.strength = flags.number("strength");
+  request.slices = parse_slices(flags.text("slices"));
+  request.mask = flags.text("mask");
+  request.samples = static_cast<int>(flags.integer("samples"));
+  request.difference = flags.text("difference");
+  request.deviation = flags.text("uncertainty");
+  request.report = flags.text("report");
   request.restorer.sampler = config.sampler;
   request.restorer.tiling.tile = config.tile;
   request.restorer.tiling.overlap = config.overlap;
   request.restorer.tiling.batch = config.tiles;
+  if (flags.given("max-memory")) request.max_memory = parse_bytes(flags.text("max-memory"));
+  request.derivation = derivation_of(flags);
   request.version = app::version();
-  request.derivation.software_version = app::version();
   return request;
 }
 
-/// All that decides the bytes of outputs besides volumes and models.
-ConfigNode effective_config(const app::Flags& flags, const RestoreConfig& config, const app::Compute& compute) {
+/// All that decides the bytes of outputs besides volumes and models, and what other files there are.
+ConfigNode effective_config(const app::Flags& flags, const RestoreConfig& config, const RestoreRequest& request,
+                            const app::Compute& compute) {
   ConfigNode all = write_config(config);
-  all["task"] = ConfigNode(flags.text("task"));
-  all["modality"] = ConfigNode(flags.text("modality"));
-  all["noise"] = ConfigNode(flags.given("noise") ? number_text(flags.number("noise")) : "");
+  for (const char* name : {"task", "modality", "slices", "compress", "difference", "uncertainty", "report"})
+    all[name] = ConfigNode(flags.text(name));
+  all["noise"] = ConfigNode(request.sigma ? number_text(*request.sigma) : "");
+  all["strength"] = ConfigNode(number_text(request.strength));
+  all["samples"] = ConfigNode(std::to_string(request.samples));
+  all["mask"] = ConfigNode(request.mask.empty() ? "" : io::sha256_file(request.mask));
+  all["keep_private"] = ConfigNode(request.derivation.keep_private ? "true" : "false");
+  all["strip_phi"] = ConfigNode(request.derivation.strip_phi ? "true" : "false");
+  all["phi_key"] = ConfigNode(request.derivation.phi_key.empty() ? "" : io::sha256(request.derivation.phi_key));
   all["seed"] = ConfigNode(std::to_string(compute.seed));
   all["precision"] = ConfigNode(precision_name(compute.precision));
   return all;
 }
 
+/// What a dry run finds out about a volume.
+void print_facts(const Scan& scan, const RestoreRequest& request, const ModelsByModality& models, bool json) {
+  const OpenedScan opened = open_scan(scan, request);
+  const std::int64_t bytes = memory_needed(scan_size(scan), request);
+  const at::IntArrayRef size = opened.volume.voxels.sizes();
+  const std::string shape = std::to_string(size[0]) + " x " + std::to_string(size[1]) + " x " + std::to_string(size[2]);
+  metrics::NoiseLevel noise;
+  if (request.sigma)
+    noise.sigma = noise.low = noise.high = *request.sigma;
+  else if (!request.enlarges())
+    noise = blind_noise_level(opened.volume.voxels, opened.volume.padding, opened.modality);
+  const std::string model = models.file(opened.modality).string();
+  if (json) {
+    std::puts(io::JsonObject()
+                  .add("id", scan.input.id)
+                  .add("status", "looked at")
+                  .add("modality", modality_name(opened.modality))
+                  .add("size", shape)
+                  .add("units", opened.units)
+                  .add("noise", noise.sigma)
+                  .add("noise_low", noise.low)
+                  .add("noise_high", noise.high)
+                  .add("model", model)
+                  .add("memory_bytes", static_cast<std::size_t>(bytes))
+                  .line()
+                  .c_str());
+    return;
+  }
+  const std::string level = request.enlarges() ? ""
+                                               : "noise " + short_number(noise.sigma) + " (" + short_number(noise.low) +
+                                                     " to " + short_number(noise.high) + ") " + opened.units + ", ";
+  std::printf("%s: %s, %s, %sabout %s of memory, model %s\n", scan.input.id.c_str(), modality_name(opened.modality),
+              shape.c_str(), level.c_str(), bytes_text(bytes).c_str(), model.c_str());
+}
+
 int restore(const app::Flags& flags) {
   const RestoreConfig config = read_restore_config(flags);
   if (app::printed_config(flags, write_config(config))) return 0;
+  check_flags(flags);
   RestoreRequest request = request_of(flags, config);
   const app::Compute compute = app::open_compute(flags);
   request.seed = compute.seed;
@@ -66,60 +164,25 @@ int restore(const app::Flags& flags) {
 
   app::BatchOptions options = app::batch_options(flags);
   RESEDA_REQUIRE(!options.inputs.empty(), Errc::kUsage, "an input is missing; see --help");
-  ScanSearch search;
-  search.recursive = options.recursive;
-  search.series = flags.text("series");
-  search.any_modality = request.modality.has_value();
-  search.skip_damaged = flags.on("skip-damaged");
-  search.output = options.output;
-  const std::vector<Scan> scans = find_scans(options.inputs, search);
+  const std::vector<Scan> scans = find_scans(options.inputs, {.recursive = options.recursive,
+                                                              .series = flags.text("series"),
+                                                              .any_modality = request.modality.has_value(),
+                                                              .skip_damaged = flags.on("skip-damaged"),
+                                                              .output = options.output});
+  request.items = scans.size();
   options.found = items_of(scans, options.inputs);
-  options.config = effective_config(flags, config, compute);
+  options.config = effective_config(flags, config, request, compute);
   options.model_sha256 = models.sha256();
-  return app::run_batch(options, [&](const app::BatchItem& item) -> std::unique_ptr<app::ItemJob> {
+  request.derivation.identity = io::sha256(options.config.to_json()) + options.model_sha256;
+  const int code = app::run_batch(options, [&](const app::BatchItem& item) -> std::unique_ptr<app::ItemJob> {
     const auto scan =
         std::find_if(scans.begin(), scans.end(), [&](const Scan& one) { return one.input.id == item.id; });
     RESEDA_INVARIANT(scan != scans.end());
     return std::make_unique<RestoreJob>(*scan, request, models, item);
   });
-}
-
-app::FlagTable restore_flags() {
-  const std::string group = "Restoration";
-  app::FlagTable table;
-  table.add({.name = "task",
-             .value = "denoise",
-             .help = "denoise; sr-inplane: twice the rows and columns; sr-through: twice the slices",
-             .group = group,
-             .choices = {"denoise", "sr-inplane", "sr-through"}});
-  table.add({.name = "model",
-             .letter = 'm',
-             .word = "NAME|FILE",
-             .help = "a shipped model by name, or a safetensors file; by default medical-denoise-ct for CT, "
-                     "medical-denoise-mr for MR and PET, medical-sr",
-             .group = group,
-             .hint = app::ValueHint::kFile});
-  table.add({.name = "modality",
-             .value = "auto",
-             .help = "by default as DICOM says, of other files by their values: CT where one is -500 or less, else MR",
-             .group = group,
-             .choices = {"auto", "ct", "mr", "pet"}});
-  table.add({.name = "noise",
-             .type = app::FlagType::kNumber,
-             .word = "SIGMA",
-             .help = "standard deviation of the noise in units of the volume, e.g. HU; by default measured",
-             .group = group,
-             .least = 0.0});
-  table.add({.name = "series",
-             .word = "UID|N",
-             .help = "only this series of a study: its UID, or its place in the list",
-             .group = group});
-  table.add({.name = "skip-damaged",
-             .type = app::FlagType::kSwitch,
-             .help = "leave damaged DICOM images out, where otherwise nothing is done",
-             .group = group});
-  table.add({.name = "sampler", .word = "NAME", .help = "a sampler in place of the model's own", .group = group});
-  return table;
+  if (options.dry_run)
+    for (const Scan& scan : scans) print_facts(scan, request, models, options.json);
+  return code;
 }
 
 }  // namespace
@@ -130,8 +193,8 @@ app::Verb restore_verb() {
   verb.about =
       "Denoises CT, MR and PET volumes, or gives them finer pixels or slices: DICOM becomes a new derived series, "
       "NIfTI, "
-      "NRRD and MetaImage a file of the same kind. For research.";
-  verb.example = "reseda medical restore study -o restored";
+      "NRRD and MetaImage a file of the same kind. For research, not for diagnosis.";
+  verb.example = "reseda medical restore study -o restored --report restored/report.html";
   verb.flags.add(app::batch_flags());
   verb.flags.add(restore_flags());
   verb.flags.add(app::config_flags());

@@ -1,132 +1,144 @@
 #include "pipelines/medical/restore_job.hpp"
 
 #include <ATen/ATen.h>
-
 #include <fcntl.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <cstring>
 
 #include "io/record/file_bytes.hpp"
 #include "modules/core/error.hpp"
 #include "modules/core/log.hpp"
-#include "modules/core/noise.hpp"
+#include "pipelines/medical/restore_page.hpp"
 
 namespace reseda::medical {
 namespace {
 
-/// Four digits: what a noise level is worth.
-std::string short_number(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
-  return text.data();
-}
-
 ConfigNode number(double value) { return ConfigNode(number_text(value)); }
 
-std::string units_of(const OpenedScan& scan) {
-  const auto found = scan.volume.metadata.find("units");
-  if (found != scan.volume.metadata.end() && !found->second.empty()) return found->second;
-  return scan.modality == Modality::kCt ? "HU" : "stored units";
+void write_staged(const std::filesystem::path& staged, const std::filesystem::path& target, std::string_view bytes) {
+  const io::Descriptor file(::open(staged.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+  RESEDA_REQUIRE(file.valid(), Errc::kOutput, target.string(), ": cannot write: ", std::strerror(errno));
+  io::write_bytes(file.get(), bytes, target.string());
 }
 
 }  // namespace
 
-OpenedScan open_scan(const Scan& scan, const RestoreRequest& request) {
-  OpenedScan opened;
-  if (scan.series) {
-    io::SeriesReading reading;
-    if (request.task != "sr-through") {
-      reading.accept = {io::Irregular::kTilt, io::Irregular::kUneven, io::Irregular::kMissing};
-      for (const io::StackProblem& problem : scan.series->problems)
-        if (reading.accept.count(problem.kind) > 0)
-          log::warning(scan.input.id, ": ", problem.what, "; its slices are restored as they are");
-    }
-    opened.volume = io::read_series(*scan.series, reading);
-  } else {
-    opened.volume = io::read_volume(scan.input.path);
-  }
-  if (request.modality) {
-    opened.modality = *request.modality;
-    return opened;
-  }
-  const auto known = scan.series ? find_modality(scan.series->modality) : std::nullopt;
-  opened.guessed = !known;
-  opened.modality = known ? *known : guess_modality(opened.volume.voxels);
-  if (opened.guessed)
-    log::info(scan.input.id, ": taken for ", modality_name(opened.modality),
-              " by its values; --modality says otherwise");
-  return opened;
-}
-
 RestoreJob::RestoreJob(const Scan& scan, const RestoreRequest& request, ModelsByModality& models,
                        const app::BatchItem& item)
-    : scan_(scan), request_(request), models_(models), item_(item) {}
+    : scan_(scan),
+      request_(request),
+      models_(models),
+      item_(item),
+      difference_(companion_file(request.difference, item.id, request.items)),
+      deviation_(companion_file(request.deviation, item.id, request.items)),
+      report_(companion_file(request.report, item.id, request.items)) {}
 
-/// Standard deviation of the noise, in units of the volume.
-double RestoreJob::noise_level(const OpenedScan& scan) {
-  if (request_.sigma) {
-    noise_.sigma = noise_.low = noise_.high = *request_.sigma;
-    return noise_.sigma;
-  }
-  noise_ = blind_noise_level(scan.volume.voxels, scan.volume.padding, scan.modality);
-  log::info(item_.id, ": noise ", short_number(noise_.sigma), " ", units_of(scan), " (95 % interval ",
-            short_number(noise_.low), " to ", short_number(noise_.high), ", from ",
-            metrics::noise_site_name(noise_.site), "); --noise says otherwise");
-  return noise_.sigma;
+std::vector<std::filesystem::path> RestoreJob::companions() const {
+  std::vector<std::filesystem::path> files;
+  for (const auto& file : {difference_, deviation_, report_})
+    if (!file.empty()) files.push_back(file);
+  return files;
+}
+
+void RestoreJob::describe(const OpenedModel& model) {
+  const restoration::RestorationModelConfig& config = model.model.restoration.config();
+  const std::string noise = short_number(after_.noise.sigma) + " " + before_.units;
+  const std::string sampler =
+      (request_.restorer.sampler.is_null() ? config.sampler : request_.restorer.sampler).to_json();
+  words_ = {{"task", request_.task}, {"modality", modality_name(before_.modality)}};
+  if (!request_.enlarges())
+    words_.emplace_back(
+        "noise", noise + (after_.measured ? ", measured (95 % interval " + short_number(after_.noise.low) + " to " +
+                                                short_number(after_.noise.high) + ", from " +
+                                                metrics::noise_site_name(after_.noise.site) + ")"
+                                          : ", given"));
+  if (request_.strength < 1) words_.emplace_back("strength", number_text(request_.strength));
+  words_.insert(words_.end(), {{"model", config.name + ", SHA-256 " + model.sha256.substr(0, 12)},
+                               {"sampler", sampler},
+                               {"seed", std::to_string(request_.seed)},
+                               {"program", "reseda " + request_.version}});
+  description_ = "reseda medical restore";
+  for (const auto& [name, value] : words_) description_ += (name == "task" ? ": " : "; ") + name + " " + value;
+  description_ += "; for research";
 }
 
 void RestoreJob::compute(app::ItemContext& context) {
   const auto started = std::chrono::steady_clock::now();
-  opened_ = open_scan(scan_, request_);
-  const at::Tensor& voxels = opened_.volume.voxels;
-  const OpenedModel& model = models_.of(opened_.modality);
-  range_ = intensity_range(voxels, opened_.modality == Modality::kCt, model.model.task.intensity, item_.id);
-  at::Tensor numbers = range_.to_numbers(voxels);
-  if (opened_.volume.padding.defined()) numbers.masked_fill_(opened_.volume.padding, 0.0);
-  const VolumeRestorer restorer(model.model, request_.restorer);
-  CounterNoise noise(request_.seed);
-  const double sigma = noise_level(opened_);
-  restored_ = restorer.denoise(numbers, sigma / (range_.high - range_.low), noise, item_.id, context.progress);
-  numbers.reset();
-  restored_.mul_(range_.high - range_.low).add_(range_.low);
-  if (opened_.volume.padding.defined()) restored_ = at::where(opened_.volume.padding, voxels, restored_);
-  description_ = "reseda " + request_.version + " medical " + request_.task + ", model " +
-                 model.model.restoration.config().name + " " + model.sha256.substr(0, 12) + ", noise " +
-                 short_number(noise_.sigma) + " " + units_of(opened_) + (request_.sigma ? "" : " (estimated)") +
-                 ", seed " + std::to_string(request_.seed) + "; research use";
+  before_ = open_scan(scan_, request_);
+  RESEDA_REQUIRE(before_.volume.even || (difference_.empty() && deviation_.empty()), Errc::kUsage, item_.id,
+                 ": its slices are not at equal distances, which NIfTI, NRRD and MetaImage cannot hold: leave "
+                 "--difference and --uncertainty out");
+  const OpenedModel& model = models_.of(before_.modality);
+  after_ = restore_volume(before_, model, request_, item_.id, context.progress);
+  describe(model);
+  if (!report_.empty()) page_ = restore_page(item_.id, before_, after_, request_, words_);
+  if (difference_.empty()) before_.volume.voxels.reset();
   seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
 }
 
+void RestoreJob::save_series() {
+  io::Derivation derivation = request_.derivation;
+  derivation.description = description_;
+  const io::DerivedSeries derived = io::write_derived_series(item_.staged, *scan_.series, after_.voxels, derivation);
+  clipped_ = derived.clamped;
+  stripped_ = derived.stripped;
+}
+
+void RestoreJob::save_file() {
+  io::Volume volume = before_.volume;
+  volume.voxels = after_.voxels;
+  volume.geometry = refined(volume.geometry, request_.refinement());
+  if (request_.derivation.strip_phi) volume.metadata.clear();
+  io::VolumeWriting writing;
+  writing.provenance = description_;
+  const io::VolumeBytes encoded = io::encode_volume(item_.output, volume, writing);
+  write_staged(item_.staged, item_.output, encoded.bytes);
+  clipped_ = encoded.clipped;
+}
+
+void RestoreJob::save_volume(const std::filesystem::path& file, const at::Tensor& voxels, const std::string& what) {
+  io::Volume volume;
+  volume.voxels = voxels;
+  volume.geometry = before_.volume.geometry;
+  io::VolumeWriting writing;
+  writing.type = at::kFloat;
+  writing.provenance = what + " in " + before_.units + "; " + description_;
+  write_staged(io::staged_name(file), file, io::encode_volume(file, volume, writing).bytes);
+}
+
+void RestoreJob::save_companions() {
+  if (!difference_.empty()) save_volume(difference_, after_.voxels - before_.volume.voxels, "restored - input");
+  if (!deviation_.empty()) save_volume(deviation_, after_.deviation, "standard deviation of the restoration");
+  if (!report_.empty()) write_staged(io::staged_name(report_), report_, page_);
+}
+
 void RestoreJob::save() {
-  if (scan_.series) {
-    io::Derivation derivation = request_.derivation;
-    derivation.description = description_;
-    const io::DerivedSeries derived = io::write_derived_series(item_.staged, *scan_.series, restored_, derivation);
-    clipped_ = derived.clamped;
-  } else {
-    io::Volume volume = opened_.volume;
-    volume.voxels = restored_;
-    io::VolumeWriting writing;
-    writing.provenance = description_;
-    const io::VolumeBytes encoded = io::encode_volume(item_.output, volume, writing);
-    const io::Descriptor file(::open(item_.staged.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
-    RESEDA_REQUIRE(file.valid(), Errc::kOutput, item_.output.string(), ": cannot write: ", std::strerror(errno));
-    io::write_bytes(file.get(), encoded.bytes, item_.output.string());
-    clipped_ = encoded.clipped;
-  }
-  restored_.reset();
-  opened_.volume = {};
+  save_companions();
+  if (scan_.series)
+    save_series();
+  else
+    save_file();
+  after_ = {.voxels = {}, .deviation = {}, .noise = after_.noise, .measured = after_.measured, .range = after_.range};
+  before_.volume = {};
+  if (clipped_ > 0)
+    log::info(item_.id, ": ", clipped_, " voxels lay outside what the input's type can hold and were set to its limit");
 }
 
 ConfigNode RestoreJob::facts() const {
   ConfigNode facts = ConfigNode::map();
-  facts["modality"] = ConfigNode(modality_name(opened_.modality));
-  facts["noise"] = number(noise_.sigma);
+  facts["modality"] = ConfigNode(modality_name(before_.modality));
+  facts["units"] = ConfigNode(before_.units);
+  if (!request_.enlarges()) {
+    facts["noise"] = number(after_.noise.sigma);
+    facts["noise_low"] = number(after_.noise.low);
+    facts["noise_high"] = number(after_.noise.high);
+    facts["noise_from"] = ConfigNode(after_.measured ? metrics::noise_site_name(after_.noise.site) : "given");
+  }
   facts["clipped_voxels"] = ConfigNode(std::to_string(clipped_));
+  for (const auto& [what, count] : stripped_) facts["stripped"][what] = ConfigNode(std::to_string(count));
+  facts["description"] = ConfigNode(description_);
   facts["compute_seconds"] = number(seconds_);
   return facts;
 }

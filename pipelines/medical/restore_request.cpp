@@ -1,0 +1,89 @@
+#include "pipelines/medical/restore_request.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+#include "modules/core/error.hpp"
+
+namespace reseda::medical {
+namespace {
+
+constexpr std::int64_t kProgramBytes = std::int64_t{450} << 20;
+/// Bytes of a voxel of the input, measured as the most that is held at once: see docs/medical.md.
+constexpr std::int64_t kDenoiseBytes = 24, kInPlaneBytes = 96, kThroughBytes = 64;
+constexpr std::int64_t kReportBytes = 4, kDifferenceBytes = 8, kMaskBytes = 6, kDeviationBytes = 20, kWaitingBytes = 12;
+
+std::int64_t slice_number(const std::string& text, const std::string& whole) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  RESEDA_REQUIRE(error == std::errc() && end == text.data() + text.size() && number >= 1, Errc::kUsage,
+                 "--slices must be A:B with slices counted from 1, got '", whole, "'");
+  return number;
+}
+
+}  // namespace
+
+SliceRange parse_slices(const std::string& text) {
+  if (text.empty()) return {};
+  const std::size_t colon = text.find(':');
+  const std::string first = text.substr(0, colon), last = colon == text.npos ? first : text.substr(colon + 1);
+  SliceRange range;
+  if (!first.empty()) range.first = slice_number(first, text);
+  if (!last.empty()) range.last = slice_number(last, text);
+  RESEDA_REQUIRE(!range.last || *range.last >= range.first, Errc::kUsage, "--slices must rise, got '", text, "'");
+  return range;
+}
+
+std::int64_t parse_bytes(const std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string unit(end, text.data() + text.size());
+  double factor = 1;
+  bool known = error == std::errc() && std::isfinite(number) && number > 0;
+  if (!unit.empty() && unit != "B") {
+    const std::size_t power = std::string_view("KMGT").find(unit.front());
+    const std::string rest = unit.substr(1);
+    known = known && power != std::string_view::npos && (rest.empty() || rest == "B" || rest == "iB");
+    if (known) factor = std::pow(rest == "B" ? 1000.0 : 1024.0, static_cast<double>(power + 1));
+  }
+  RESEDA_REQUIRE(known && number * factor < 1e18, Errc::kUsage, "--max-memory must be a size like 4GiB, got '", text,
+                 "'");
+  return static_cast<std::int64_t>(number * factor);
+}
+
+std::string bytes_text(std::int64_t bytes) {
+  std::array<char, 32> text{};
+  const double mib = static_cast<double>(bytes) / (1 << 20);
+  if (mib < 1024)
+    std::snprintf(text.data(), text.size(), "%.0f MiB", mib);
+  else
+    std::snprintf(text.data(), text.size(), "%.1f GiB", mib / 1024);
+  return text.data();
+}
+
+std::int64_t memory_needed(const std::array<std::int64_t, 3>& size, const RestoreRequest& request) {
+  std::int64_t each = request.task == "denoise"      ? kDenoiseBytes
+                      : request.task == "sr-inplane" ? kInPlaneBytes
+                                                     : kThroughBytes;
+  if (!request.report.empty()) each += kReportBytes;
+  if (!request.difference.empty()) each += kDifferenceBytes;
+  if (!request.mask.empty()) each += kMaskBytes;
+  if (!request.deviation.empty()) each += kDeviationBytes;
+  if (request.items > 1) each += request.enlarges() ? 4 * kWaitingBytes : kWaitingBytes;
+  return kProgramBytes + size[0] * size[1] * size[2] * each;
+}
+
+std::filesystem::path companion_file(const std::filesystem::path& file, const std::string& item, std::size_t items) {
+  if (file.empty() || items <= 1) return file;
+  std::string name = item;
+  std::replace(name.begin(), name.end(), '/', '-');
+  std::string whole = file.filename().string();
+  std::size_t dot = whole.ends_with(".nii.gz") ? whole.size() - 7 : whole.rfind('.');
+  if (dot == whole.npos) dot = whole.size();
+  return file.parent_path() / (whole.substr(0, dot) + "-" + name + whole.substr(dot));
+}
+
+}  // namespace reseda::medical

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "io/volume/derived_series.hpp"
+#include "pipelines/medical/modality.hpp"
+#include "pipelines/medical/volume_restorer.hpp"
+
+namespace reseda::medical {
+
+/// Slices of a stack, counted from 1, both included.
+struct SliceRange {
+  std::int64_t first = 1;
+  std::optional<std::int64_t> last = {};  ///< nothing: to the end
+  bool holds(std::int64_t index_from_0) const {
+    return index_from_0 + 1 >= first && (!last || index_from_0 + 1 <= *last);
+  }
+};
+
+/// "A:B", "A:", ":B" or "A". @throws Error{kUsage}
+SliceRange parse_slices(const std::string& text);
+
+/// "4GiB", "500MB", "4096M", "2000000" as bytes: K, M, G, T are powers of 1024 with or without "iB"; with "B", of 1000.
+/// @throws Error{kUsage}
+std::int64_t parse_bytes(const std::string& text);
+
+/// "1.2 GiB"
+std::string bytes_text(std::int64_t bytes);
+
+/// What is done to every volume of a run.
+struct RestoreRequest {
+  std::string task = "denoise";  ///< denoise, sr-inplane, sr-through
+  std::optional<Modality> modality = {};
+  std::optional<double> sigma = {};  ///< of the noise, in units of the volume; nothing: measured
+  double strength = 1;               ///< share of the restored volume; the rest is the input
+  SliceRange slices = {};            ///< of denoising; the others stay as they are
+  std::filesystem::path mask = {};   ///< a volume; where it is 0 the input stays
+  int samples = 8;                   ///< restorations from which the deviation is taken
+  VolumeRestorerConfig restorer = {};
+  std::uint64_t seed = 0;
+  std::int64_t max_memory = 0;  ///< bytes; 0: any
+  std::size_t items = 1;        ///< volumes of the run: one is computed while others are written
+  /// Further files; empty: none.
+  std::filesystem::path difference = {}, deviation = {}, report = {};
+  io::Derivation derivation = {};  ///< without the description
+  std::string version = {};        ///< of the program
+
+  bool enlarges() const { return task != "denoise"; }
+  io::Refinement refinement() const { return {task == "sr-through" ? 2 : 1, task == "sr-inplane" ? 2 : 1}; }
+};
+
+/// Bytes that restoring a volume of D x H x W takes at most, this program and its model included.
+std::int64_t memory_needed(const std::array<std::int64_t, 3>& size, const RestoreRequest& request);
+
+/// The file of one of several items: `file`, with the item's name before the extension where there are more items.
+/// "out/diff.nii.gz" of "a/series-2" becomes "out/diff-a-series-2.nii.gz".
+std::filesystem::path companion_file(const std::filesystem::path& file, const std::string& item, std::size_t items);
+
+}  // namespace reseda::medical
