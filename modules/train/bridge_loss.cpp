@@ -36,11 +36,12 @@ at::Tensor BridgeLoss::degrade(const at::Tensor& x0, const at::Tensor& y, const 
 }
 
 at::Tensor BridgeLoss::operator()(const at::Tensor& prediction, const at::Tensor& x0, const at::Tensor& y,
-                                  const at::Tensor& eps, const at::Tensor& times) const {
+                                  const at::Tensor& eps, const at::Tensor& times, const at::Tensor& unit) const {
   const at::Tensor wanted =
       diffusion::target_value(target_, x0, eps, y, diffusion::marginals(process_, times, x0.dim()),
                               diffusion::rates(process_, times, x0.dim()));
-  return norm_ == Norm::kSquares ? at::mse_loss(prediction, wanted) : at::l1_loss(prediction, wanted);
+  const at::Tensor error = unit.defined() ? (prediction - wanted) / unit : prediction - wanted;
+  return norm_ == Norm::kSquares ? error.square().mean() : error.abs().mean();
 }
 
 at::Tensor interpolant_loss(InterpolantTarget target, bool antithetic, const diffusion::Process& process,

@@ -20,9 +20,10 @@ class BridgeLoss {
 
   /// @param times  [B] float64 on the CPU, within the process's range  @return x_t, shape of x0
   at::Tensor degrade(const at::Tensor& x0, const at::Tensor& y, const at::Tensor& eps, const at::Tensor& times) const;
-  /// Zero-dimensional. @throws Error{kInternal} where the target is not defined at one of the times
+  /// Zero-dimensional. @param unit  errors are divided by this, broadcast against x0; undefined: 1
+  /// @throws Error{kInternal} where the target is not defined at one of the times
   at::Tensor operator()(const at::Tensor& prediction, const at::Tensor& x0, const at::Tensor& y, const at::Tensor& eps,
-                        const at::Tensor& times) const;
+                        const at::Tensor& times, const at::Tensor& unit = {}) const;
 
  private:
   diffusion::Target target_;

@@ -73,12 +73,14 @@ void VolumeDegradation::validate() const {
                  own_noise);
   RESEDA_REQUIRE(sigma_error >= 0 && sigma_error <= 2, Errc::kUsage, "degradation.sigma_error must be 0 to 2, got ",
                  sigma_error);
+  RESEDA_REQUIRE(unevenness >= 0 && unevenness <= 3, Errc::kUsage, "degradation.unevenness must be 0 to 3, got ",
+                 unevenness);
   RESEDA_REQUIRE(zoom >= 1 && zoom <= 4, Errc::kUsage, "degradation.zoom must be 1 to 4, got ", zoom);
 }
 
 Pairs slice_condition(const at::Tensor& slices, const at::Tensor& sigma) {
   const std::int64_t middle = slices.size(1) / 2;
-  const at::Tensor level = (10.0 * sigma - 1.0)
+  const at::Tensor level = restoration::noise_level(2.0 * sigma)
                                .to(slices.device())
                                .view({-1, 1, 1, 1})
                                .expand({slices.size(0), 1, slices.size(2), slices.size(3)});
@@ -109,6 +111,12 @@ at::Tensor tomographic_noise(std::int64_t count, std::int64_t size, Chooser& cho
   const double power = (amplitude.square() * times).sum().item<double>() / static_cast<double>(size * size);
   const at::Tensor white = noise.normal(key, {count, size, size});
   return at::fft_irfft2(at::fft_rfft2(white) * amplitude, at::IntArrayRef({size, size})) / std::sqrt(power);
+}
+
+at::Tensor uneven_field(std::int64_t size, double unevenness, Chooser& choose) {
+  const double down = choose.uniform(-0.5, 0.5) * unevenness, across = choose.uniform(-0.5, 0.5) * unevenness;
+  const at::Tensor place = at::linspace(-0.5, 0.5, size);
+  return at::exp(down * place.unsqueeze(1) + across * place);
 }
 
 DegradedVolumes::DegradedVolumes(VolumeSet volumes, VolumeTaskConfig task, VolumeDegradation degradation)
@@ -182,14 +190,18 @@ Pairs DegradedVolumes::draw(std::int64_t count, std::int64_t size, std::uint64_t
     } else {
       sigma = between(choose, degradation_.noise_low, degradation_.noise_high);
       const DrawKey key{item, "measurement noise", number};
-      y = volumes_.ct[volume] ? x + sigma * tomographic_noise(x.size(0), size, choose, noise, key)
-                              : rician(x, sigma, noise, key);
+      if (volumes_.ct[volume]) {
+        const at::Tensor level = sigma * uneven_field(size, degradation_.unevenness, choose);
+        y = x + level * tomographic_noise(x.size(0), size, choose, noise, key);
+      } else {
+        y = rician(x, sigma, noise, key);
+      }
     }
     clean.push_back(x.narrow(0, task_.neighbours, 1));
     seen.push_back(y);
     told.push_back(static_cast<float>(std::hypot(own, sigma) * std::exp(degradation_.sigma_error * choose.normal())));
   }
-  if (task_.task == "super_resolution") std::fill(told.begin(), told.end(), 0.0F);
+  if (task_.task == "super_resolution") std::fill(told.begin(), told.end(), kEnlargingSigma);
   Pairs pairs = slice_condition(2.0 * at::stack(seen) - 1.0, at::tensor(told));
   pairs.x0 = 2.0 * at::stack(clean) - 1.0;
   return pairs;

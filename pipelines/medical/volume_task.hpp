@@ -35,10 +35,13 @@ struct VolumeTaskConfig {
   std::int64_t condition_channels() const { return 2 * neighbours + 2; }
 };
 
+/// What takes the place of the noise level in super-resolution: about the error of cubic interpolation, numbers.
+inline constexpr float kEnlargingSigma = 0.02F;
+
 /// What the network sees besides the measured slice, in its range: the neighbours in the order of the stack, then the
-/// standard deviation of the noise as a constant channel, 10 sigma - 1.
+/// standard deviation of the noise as a constant channel (restoration::noise_level)
 /// @param slices  [B,2n+1,H,W] in the network's range, the slice itself in the middle
-/// @param sigma   [B] float32, in numbers (of IntensityRange); 0 where there is none
+/// @param sigma   [B] float32, in numbers (of IntensityRange); kEnlargingSigma for super-resolution
 /// @return  Pairs{x0 undefined, y [B,1,H,W], extra [B,2n+1,H,W]}
 restoration::Pairs slice_condition(const at::Tensor& slices, const at::Tensor& sigma);
 
@@ -47,6 +50,7 @@ struct VolumeDegradation {
   double noise_low = 0.004, noise_high = 0.05;
   double own_noise = 0.0;
   double sigma_error = 0.15;
+  double unevenness = 0.0;
   double zoom = 1.0;
   template <class V>
   void fields(V& v) {
@@ -55,6 +59,8 @@ struct VolumeDegradation {
     v("own_noise", own_noise,
       "every other crop gets noise of up to this that belongs to the clean image, as finer scans have");
     v("sigma_error", sigma_error, "standard deviation of the logarithm of the noise level that the network is told");
+    v("unevenness", unevenness,
+      "CT noise grows or falls across a crop by a factor of up to exp of this, as its level differs across a body");
     v("zoom", zoom, "crops are enlarged by up to this, as finer scans of the same body would be");
   }
   /// @throws Error{kUsage}
@@ -68,6 +74,10 @@ struct VolumeDegradation {
 /// @return  [count,size,size]
 at::Tensor tomographic_noise(std::int64_t count, std::int64_t size, Chooser& choose, NoiseSource& noise,
                              const DrawKey& key);
+
+/// exp(g), g a plane through 0 in the middle that differs by up to `unevenness` from corner to corner, shape
+/// [size,size].
+at::Tensor uneven_field(std::int64_t size, double unevenness, Chooser& choose);
 
 /// Slices with neighbours, cut from volumes along all `sliceable` axes and degraded anew at every step: CT by
 /// tomographic_noise, MR by Rician noise sqrt((x + sigma n1)^2 + (sigma n2)^2); for super-resolution by means of 2 x 2

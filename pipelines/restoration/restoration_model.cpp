@@ -51,8 +51,13 @@ class Clipped final : public diffusion::Denoiser {
 void RestorationModelConfig::validate() const {
   RESEDA_REQUIRE(white != black, Errc::kUsage, "model.white must differ from model.black, both are ", white);
   RESEDA_REQUIRE(patch >= 1 && patch <= 16, Errc::kUsage, "model.patch must be 1 to 16, got ", patch);
+  RESEDA_REQUIRE(!level_is_unit || target == "residual", Errc::kUsage,
+                 "model.level_is_unit needs the target residual, got ", target);
   RESEDA_REQUIRE(clip >= 0, Errc::kUsage, "model.clip must not be negative, got ", clip);
 }
+
+at::Tensor noise_level(const at::Tensor& sigma) { return 5.0 * sigma - 1.0; }
+at::Tensor noise_unit(const at::Tensor& level) { return 0.2 * (level + 1.0); }
 
 RestorationModel::RestorationModel(RestorationModelConfig config)
     : config_(std::move(config)),
@@ -63,22 +68,25 @@ RestorationModel::RestorationModel(RestorationModelConfig config)
 }
 
 RestorationModel RestorationModel::load(const std::filesystem::path& file) {
-  const StateDict weights = io::read_safetensors(file);
+  return from(io::read_safetensors(file), file.string());
+}
+
+RestorationModel RestorationModel::from(const StateDict& weights, const std::string& name) {
   const auto found = weights.metadata.find(kMetadataKey);
-  RESEDA_REQUIRE(found != weights.metadata.end(), Errc::kCheckpoint, file.string(),
+  RESEDA_REQUIRE(found != weights.metadata.end(), Errc::kCheckpoint, name,
                  ": not a reseda restoration model (metadata '", kMetadataKey, "' is missing)");
   try {
     RestorationModelConfig config;
-    read_config(io::parse_json(found->second, file.string()), config, "model");
+    read_config(io::parse_json(found->second, name), config, "model");
     std::uint64_t bytes = 0;
-    for (const auto& [name, tensor] : weights) bytes += tensor.nbytes();
+    for (const auto& entry : weights) bytes += entry.second.nbytes();
     const AllocationLimit limit(6 * bytes + (64 << 20), Errc::kCheckpoint,
                                 "describes a network far larger than the file");
     RestorationModel model(std::move(config));
     model.network_->load(weights);
     return model;
   } catch (const Error& error) {
-    throw Error(Errc::kCheckpoint, file.string() + ": " + error.what());
+    throw Error(Errc::kCheckpoint, name + ": " + error.what());
   }
 }
 
@@ -99,9 +107,20 @@ at::Tensor RestorationModel::predict(const at::Tensor& x, const diffusion::Condi
                                      const at::Tensor& t) const {
   at::Tensor seen = condition.y;
   if (condition.extra.defined()) seen = at::cat({seen, condition.extra}, 1);
-  if (config_.patch == 1) return network_->forward(x, seen, t);
-  if (seen.defined()) seen = at::pixel_unshuffle(seen, config_.patch);
-  return at::pixel_shuffle(network_->forward(at::pixel_unshuffle(x, config_.patch), seen, t), config_.patch);
+  at::Tensor out;
+  if (config_.patch == 1) {
+    out = network_->forward(x, seen, t);
+  } else {
+    if (seen.defined()) seen = at::pixel_unshuffle(seen, config_.patch);
+    out = at::pixel_shuffle(network_->forward(at::pixel_unshuffle(x, config_.patch), seen, t), config_.patch);
+  }
+  return config_.level_is_unit ? out * unit(condition) : out;
+}
+
+at::Tensor RestorationModel::unit(const diffusion::Condition& condition) const {
+  if (!config_.level_is_unit) return {};
+  RESEDA_REQUIRE(condition.extra.defined(), Errc::kInternal, "the model needs the noise level as its last channel");
+  return noise_unit(condition.extra.narrow(1, condition.extra.size(1) - 1, 1));
 }
 
 std::unique_ptr<diffusion::Denoiser> RestorationModel::denoiser(bool derive_noise) const {

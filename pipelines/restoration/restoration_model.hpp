@@ -23,6 +23,7 @@ struct RestorationModelConfig {
   double black = 0.0, white = 255.0;
   bool conditional = true;
   std::int64_t patch = 1;
+  bool level_is_unit = false;
   ConfigNode network, process;
   std::string target = "residual";
   double clip = 1.0;
@@ -36,6 +37,9 @@ struct RestorationModelConfig {
     v("white", white, "value of a file's pixels that the network sees as 1");
     v("conditional", conditional, "whether the network sees the measurement; a prior for inverse problems does not");
     v("patch", patch, "the network sees squares of this many pixels a side as channels of one pixel: less to compute");
+    v("level_is_unit", level_is_unit,
+      "the network's residual counts in standard deviations of the noise, which the last channel of its condition "
+      "holds");
     v("network", network, "network: name and its options");
     v("process", process, "forward process: name and its options");
     v("target", target, "what the network predicts, e.g. x0, residual, residual_and_noise, resnoise");
@@ -47,6 +51,10 @@ struct RestorationModelConfig {
   void validate() const;
 };
 
+/// The channel that tells a network a standard deviation sigma of the noise, x in [-1, 1]: 5 sigma - 1, and back.
+at::Tensor noise_level(const at::Tensor& sigma);
+at::Tensor noise_unit(const at::Tensor& level);
+
 /// A restoration model, or a prior of clean images: configuration, network and process, ready for training or for use.
 class RestorationModel {
  public:
@@ -56,6 +64,8 @@ class RestorationModel {
   /// network is bounded by a few times the file's size.
   /// @throws Error{kCheckpoint} if the file is absent, is no restoration model, or does not fit
   static RestorationModel load(const std::filesystem::path& file);
+  /// The same from a file's contents. @param name  for messages
+  static RestorationModel from(const StateDict& weights, const std::string& name);
   /// The weights with the config in the metadata, as `load` reads it; `average` replaces the network's own values.
   StateDict to_file(const std::vector<StateDict::Entry>& average = {}) const;
 
@@ -67,6 +77,8 @@ class RestorationModel {
   /// The prediction of the network: [x, y, extra] by channels, in patches.
   /// @param t  as network_input_times gives it
   at::Tensor predict(const at::Tensor& x, const diffusion::Condition& condition, const at::Tensor& t) const;
+  /// What errors of a prediction count in: noise_unit where level_is_unit, else undefined.
+  at::Tensor unit(const diffusion::Condition& condition) const;
   /// Height and width of what predict takes are multiples of this.
   std::int64_t multiple() const { return config_.patch * network_->time_multiple(); }
 

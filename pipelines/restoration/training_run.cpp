@@ -50,8 +50,8 @@ train::StepLoss loss_of(const RestorationModel& model, const train::BridgeLoss& 
       noise.normal({"train", "eps", static_cast<std::uint32_t>(step)}, batch.x0.sizes()).to(batch.x0.device());
   const at::Tensor x_t = loss.degrade(batch.x0, batch.y, eps, times);
   const at::Tensor t = diffusion::network_input_times(model.process(), times).to(batch.x0.device());
-  const at::Tensor prediction = model.predict(x_t, {.y = batch.y, .extra = batch.extra}, t);
-  return {loss(prediction, batch.x0, batch.y, eps, times), {}};
+  const diffusion::Condition condition{.y = batch.y, .extra = batch.extra};
+  return {loss(model.predict(x_t, condition, t), batch.x0, batch.y, eps, times, model.unit(condition)), {}};
 }
 
 /// 20 log10(2 / rms) over a batch of images in [-1, 1], averaged over its items: the mean PSNR, dB.

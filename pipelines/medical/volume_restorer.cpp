@@ -1,0 +1,113 @@
+#include "pipelines/medical/volume_restorer.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "modules/core/error.hpp"
+
+namespace reseda::medical {
+namespace {
+
+/// Adds what a network of slices sees besides the slice itself.
+class WithNeighbours final : public diffusion::Denoiser {
+ public:
+  WithNeighbours(const diffusion::Denoiser& inner, at::Tensor extra) : inner_(inner), extra_(std::move(extra)) {}
+  diffusion::Estimates operator()(const at::Tensor& x, double t, const diffusion::Condition& condition) const override {
+    return inner_(x, t, {.y = condition.y, .extra = extra_, .x0_before = condition.x0_before});
+  }
+
+ private:
+  const diffusion::Denoiser& inner_;
+  at::Tensor extra_;
+};
+
+/// A slice with its neighbours, mirrored at the ends of the stack: [1,2n+1,H,W].
+at::Tensor neighbourhood(const at::Tensor& numbers, std::int64_t axis, std::int64_t index, std::int64_t n) {
+  const std::int64_t last = numbers.size(axis) - 1;
+  std::vector<at::Tensor> slices;
+  for (std::int64_t i = index - n; i <= index + n; ++i) {
+    std::int64_t place = i;
+    while (last > 0 && (place < 0 || place > last)) place = place < 0 ? -place : 2 * last - place;
+    slices.push_back(numbers.select(axis, last == 0 ? 0 : place));
+  }
+  return at::stack(slices).unsqueeze(0);
+}
+
+}  // namespace
+
+VolumeRestorer::VolumeRestorer(const MedicalModel& model, VolumeRestorerConfig config)
+    : model_(model), config_(std::move(config)), network_(model.restoration.denoiser()) {
+  config_.tiling.multiple = model.restoration.multiple();
+  config_.tiling.validate();
+  const ConfigNode& sampler = config_.sampler.is_null() ? model.restoration.config().sampler : config_.sampler;
+  sampler_ = diffusion::make_sampler(sampler);
+}
+
+at::Tensor VolumeRestorer::restore(const at::Tensor& numbers, std::int64_t axis, double sigma, NoiseSource& noise,
+                                   const std::string& item, const ProgressSink& progress,
+                                   const std::function<bool(std::int64_t)>& wanted) const {
+  const at::NoGradGuard no_gradients;
+  const IntensityConfig& range = model_.task.intensity;
+  const c10::Device device = model_.restoration.network().tensors().front().second.device();
+  const diffusion::TiledDenoiser tiled(*network_, config_.tiling);
+  at::Tensor out = numbers.clone();
+  const std::int64_t count = numbers.size(axis);
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (wanted && !wanted(i)) continue;
+    const at::Tensor seen = neighbourhood(numbers, axis, i, model_.task.neighbours).clamp(range.least, range.most);
+    const restoration::Pairs pairs =
+        slice_condition((2.0 * seen - 1.0).to(device), at::full({1}, static_cast<float>(sigma)));
+    const WithNeighbours denoiser(tiled, pairs.extra);
+    diffusion::SampleContext context{noise, item, {}, {}};
+    const at::Tensor x0 = sampler_->run(pairs.y, model_.restoration.process(), denoiser, context);
+    out.select(axis, i).add_((0.5 * (x0 - pairs.y)).cpu()[0][0]);
+    RESEDA_REQUIRE(!progress || progress({i + 1, count, ""}), Errc::kInterrupted, "stopped after slice ", i + 1, " of ",
+                   count);
+  }
+  return out;
+}
+
+at::Tensor VolumeRestorer::denoise(const at::Tensor& numbers, double sigma, NoiseSource& noise, const std::string& item,
+                                   const ProgressSink& progress,
+                                   const std::function<bool(std::int64_t)>& wanted) const {
+  RESEDA_REQUIRE(model_.task.task == "denoise", Errc::kUsage, "the model does not denoise, its task is ",
+                 model_.task.task);
+  return restore(numbers, 0, sigma, noise, item, progress, wanted);
+}
+
+at::Tensor VolumeRestorer::enlarge_in_plane(const at::Tensor& numbers, NoiseSource& noise, const std::string& item,
+                                            const ProgressSink& progress) const {
+  RESEDA_REQUIRE(model_.task.task == "super_resolution", Errc::kUsage, "the model does not enlarge, its task is ",
+                 model_.task.task);
+  const at::Tensor slices = numbers.unsqueeze(1);
+  const at::Tensor large =
+      at::upsample_bicubic2d(slices, {2 * numbers.size(1), 2 * numbers.size(2)}, /*align_corners=*/false).squeeze(1);
+  at::Tensor out = restore(large, 0, kEnlargingSigma, noise, item, progress, {});
+  const at::Tensor missing = slices - at::avg_pool2d(out.unsqueeze(1), {2, 2});
+  return out.add_(at::upsample_nearest2d(missing, {large.size(1), large.size(2)}).squeeze(1));
+}
+
+at::Tensor VolumeRestorer::enlarge_through_plane(const at::Tensor& numbers, NoiseSource& noise, const std::string& item,
+                                                 const ProgressSink& progress) const {
+  RESEDA_REQUIRE(model_.task.task == "super_resolution", Errc::kUsage, "the model does not enlarge, its task is ",
+                 model_.task.task);
+  const std::int64_t depth = numbers.size(0), height = numbers.size(1), width = numbers.size(2);
+  const at::Tensor large = at::upsample_bicubic2d(numbers.permute({1, 0, 2}).unsqueeze(1), {2 * depth, width},
+                                                  /*align_corners=*/false)
+                               .squeeze(1)
+                               .permute({1, 0, 2})
+                               .contiguous();
+  const auto half = [&](std::int64_t before) -> ProgressSink {
+    if (!progress) return {};
+    return [&progress, before, total = height + width](const Progress& p) {
+      return progress({before + p.done, total, p.note});
+    };
+  };
+  at::Tensor out = restore(large, 1, kEnlargingSigma, noise, item, half(0), {});
+  out.add_(restore(large, 2, kEnlargingSigma, noise, item, half(height), {})).mul_(0.5);
+  at::Tensor pairs = out.view({depth, 2, height, width});
+  pairs.add_((numbers - pairs.mean(1)).unsqueeze(1));
+  return out;
+}
+
+}  // namespace reseda::medical
