@@ -15,7 +15,6 @@
 #include "io/volume/dicom_pixels.hpp"
 #include "io/volume/dicom_tags.hpp"
 #include "io/volume/dicom_writer.hpp"
-#include "io/volume/fingerprint.hpp"
 #include "io/volume/padding.hpp"
 #include "io/volume/pixel_codec.hpp"
 #include "io/volume/refined_grid.hpp"
@@ -113,22 +112,6 @@ void compress(DicomPixels& pixels, const PixelFormat& format, DicomCompression c
 
 }  // namespace
 
-std::string stored_fingerprint(const DicomSeries& series, const DerivedFile& file, const at::Tensor& voxels,
-                               const Refinement& refinement) {
-  const SourceFile source = open_source(series, file.slices, refinement);
-  const PixelFormat format = refined(source.format, refinement);
-  std::string prints;
-  for (const std::size_t k : file.slices) {
-    const std::size_t slice = new_slice(k, file, refinement);
-    const DicomFrame& frame = source.frames[static_cast<std::size_t>(series.slices[k].frame)];
-    const QuantisedFrame quantised = quantise(values_of(voxels, slice, format), frame, format, nullptr, {});
-    RESEDA_REQUIRE(quantised.finite, Errc::kNumeric, "cannot write slice ", slice + 1, " of ", voxels.size(0),
-                   " of a derived series: NaN or infinite voxels");
-    prints += fingerprint(quantised.bytes);
-  }
-  return prints;
-}
-
 WrittenFile write_derived_file(const std::filesystem::path& path, const DicomSeries& series, const DerivedFile& file,
                                const at::Tensor& voxels, const Derivation& derivation) {
   const Refinement& refinement = derivation.refinement;
@@ -137,6 +120,8 @@ WrittenFile write_derived_file(const std::filesystem::path& path, const DicomSer
   DerivedInstance instance{file.series_uid, file.sop_instance_uid, {}, source.format.highest(), source.format.lowest()};
   DicomPixels pixels{std::string(transfer_syntax::kExplicit), {}, source.format.allocated};
   for (QuantisedFrame& frame : quantised_frames(source, series, file, voxels, refinement)) {
+    RESEDA_REQUIRE(frame.finite, Errc::kNumeric, path.filename().string(),
+                   " of a derived series: cannot write: NaN or infinite voxels");
     written.clamped += frame.clamped;
     instance.smallest = std::min(instance.smallest, frame.smallest);
     instance.largest = std::max(instance.largest, frame.largest);

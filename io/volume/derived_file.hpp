@@ -18,17 +18,13 @@ struct DerivedFile {
   std::string series_uid = {}, sop_instance_uid = {};
 };
 
-/// Fingerprint of the values that the file will store, but for padding.
-/// @throws Error{kInput}: the source has changed; Error{kNumeric}: NaN or infinite voxels
-std::string stored_fingerprint(const DicomSeries& source, const DerivedFile& file, const at::Tensor& voxels,
-                               const Refinement& refinement);
-
 struct WrittenFile {
   std::int64_t clamped = 0;
   DeidentificationReport stripped = {};
 };
 
 /// Writes the file, which must not exist.
+/// @throws Error{kInput}: the source has changed; Error{kNumeric}: NaN or infinite voxels
 WrittenFile write_derived_file(const std::filesystem::path& path, const DicomSeries& source, const DerivedFile& file,
                                const at::Tensor& voxels, const Derivation& derivation);
 

@@ -11,6 +11,7 @@
 #include "io/record/atomic_folder.hpp"
 #include "io/volume/derived_file.hpp"
 #include "io/volume/dicom_uid.hpp"
+#include "io/volume/fingerprint.hpp"
 #include "io/volume/pixel_codec.hpp"
 #include "io/volume/series_files.hpp"
 #include "modules/core/error.hpp"
@@ -44,7 +45,7 @@ void check_place(const std::filesystem::path& folder, const DicomSeries& source)
 }
 
 template <class Function>
-void for_each_file(std::size_t count, const Function& function) {
+void for_each(std::size_t count, const Function& function) {
   at::parallel_for(0, static_cast<std::int64_t>(count), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto f = static_cast<std::size_t>(begin); f < static_cast<std::size_t>(end); ++f) function(f);
   });
@@ -89,9 +90,11 @@ std::vector<detail::DerivedFile> plan_files(const DicomSeries& source, std::int6
 /// UIDs follow from what is written.
 void set_uids(std::vector<detail::DerivedFile>& files, const DicomSeries& source, const at::Tensor& voxels,
               const Derivation& derivation) {
-  std::vector<std::string> prints(files.size());
-  for_each_file(files.size(), [&](std::size_t f) {
-    prints[f] = detail::stored_fingerprint(source, files[f], voxels, derivation.refinement);
+  std::vector<std::string> prints(static_cast<std::size_t>(voxels.size(0)));
+  const std::size_t slice_bytes = voxels.nbytes() / prints.size();
+  for_each(prints.size(), [&](std::size_t k) {
+    const auto* bytes = static_cast<const char*>(voxels.const_data_ptr()) + k * slice_bytes;
+    prints[k] = detail::fingerprint({bytes, slice_bytes});
   });
   std::string seed = seed_of(source, derivation);
   for (const std::string& print : prints) seed += "|" + print;
@@ -124,7 +127,7 @@ DerivedSeries write_derived_series(const std::filesystem::path& folder, const Di
   std::vector<detail::DerivedFile> files = plan_files(source, derivation.refinement.slices);
   set_uids(files, source, values, derivation);
   std::vector<detail::WrittenFile> written(files.size());
-  for_each_file(files.size(), [&](std::size_t f) {
+  for_each(files.size(), [&](std::size_t f) {
     written[f] = detail::write_derived_file(target.staged() / name_of(files[f]), source, files[f], values, derivation);
   });
   DerivedSeries derived;

@@ -56,7 +56,7 @@ struct DerivedSeries {
 ///   stored = nearest integer (ties to even) of (value - intercept) / slope, with the source's scale, bits and polarity
 /// Unchanged voxels give the source's stored values, as does padding whatever the voxels are there.
 /// Kept: patient, study, frame of reference, positions (their very digits), acquisition, windows, units.
-/// New: SOPInstanceUIDs and SeriesInstanceUID (functions of source, derivation and stored values: a repeated run gives
+/// New: SOPInstanceUIDs and SeriesInstanceUID (functions of source, derivation and voxels: a repeated run gives
 /// the same bytes, another result other UIDs), SeriesNumber and -Description, ImageType DERIVED\SECONDARY, derivation
 /// and source images, contributing equipment. Gone: icons, curves, signatures, embedded overlays, private elements.
 /// With a refinement of s slices and p pixels, single frames alone, slice k becomes the files of slices

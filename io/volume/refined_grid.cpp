@@ -1,7 +1,7 @@
 #include "io/volume/refined_grid.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdio>
 #include <string>
 
@@ -29,9 +29,10 @@ void divide(DicomDataset& dataset, DicomTag tag, std::int64_t factor) {
 }
 
 void multiply(DicomDataset& dataset, DicomTag tag, std::int64_t factor) {
-  if (const auto number = dataset.number(tag))
-    dataset.set(tag, dataset.find(tag)->vr,
-                dicom_u16(static_cast<std::uint16_t>(*number * static_cast<double>(factor))));
+  const auto number = dataset.number(tag);
+  if (!number) return;
+  const double product = std::clamp(*number * static_cast<double>(factor), 0.0, 65535.0);
+  dataset.set(tag, dataset.find(tag)->vr, dicom_u16(static_cast<std::uint16_t>(product)));
 }
 
 }  // namespace
