@@ -37,7 +37,8 @@ struct NoiseLevel {
 /// 32 pairs of slices, evenly spread, are looked at.
 /// The estimate is that of all the noise there is, an image's own included. It is too low where noise is correlated
 /// between slices (overlapping slices, smoothing along z), too high where anatomy changes from slice to slice by more
-/// than the noise.
+/// than the noise. Of CT pass values no lower than -1024 HU: padding far below air would be taken for what the object
+/// is separated from.
 /// @param image   [H,W] or [D,H,W], real, H and W >= 16; computed in float64
 /// @param region  bool of the same shape: the object, in place of Otsu's; undefined: unknown
 /// @throws Error{kInput} on another shape, small slices, NaN or infinite values, or a region without a patch

@@ -22,6 +22,26 @@ namespace fs = std::filesystem;
 
 const std::vector<std::string> kOutputs = {"scores.tsv", "scores.json", "report.html"};
 
+/// The last part of a path, or as many as tell it from the others.
+std::string scan_name(const std::vector<std::string>& places, std::size_t which) {
+  const auto last_parts = [&](const std::string& place, int count) {
+    fs::path rest = fs::path(place).lexically_normal(), name;
+    if (!rest.has_filename()) rest = rest.parent_path();
+    for (; count > 0 && rest.has_filename(); --count) {
+      name = name.empty() ? rest.filename() : rest.filename() / name;
+      rest = rest.parent_path();
+    }
+    return name.string();
+  };
+  for (int count = 1; count < 5; ++count) {
+    const std::string name = last_parts(places[which], count);
+    std::size_t same = 0;
+    for (const std::string& place : places) same += last_parts(place, count) == name ? 1 : 0;
+    if (same == 1) return name;
+  }
+  return places[which] + " (" + std::to_string(which + 1) + ")";
+}
+
 /// Pairs in the order of the flags; names tell them apart.
 std::vector<ScanPair> pairs_of(const app::Flags& flags) {
   const std::vector<std::string>&references = flags.list("reference"), &restored = flags.list("restored"),
@@ -31,13 +51,8 @@ std::vector<ScanPair> pairs_of(const app::Flags& flags) {
   RESEDA_REQUIRE(inputs.empty() || inputs.size() == restored.size(), Errc::kUsage, "--input is given ", inputs.size(),
                  " times and --restored ", restored.size(), " times: they are matched in order");
   std::vector<ScanPair> pairs;
-  for (std::size_t i = 0; i < restored.size(); ++i) {
-    const fs::path place = fs::path(restored[i]).lexically_normal();
-    std::string name = (place.has_filename() ? place : place.parent_path()).filename().string();
-    for (const ScanPair& other : pairs)
-      if (other.name == name) name = restored[i] + " (" + std::to_string(i + 1) + ")";
-    pairs.push_back({name, references[i], restored[i], inputs.empty() ? "" : inputs[i]});
-  }
+  for (std::size_t i = 0; i < restored.size(); ++i)
+    pairs.push_back({scan_name(restored, i), references[i], restored[i], inputs.empty() ? "" : inputs[i]});
   return pairs;
 }
 

@@ -58,8 +58,7 @@ std::vector<SliceRow> draw_slices(const ScanResult& scan, const std::optional<Gr
     add("restored", restored, shown);
     add("reference", reference, shown);
     const at::Tensor residual = input.defined() ? input - restored : restored - reference;
-    add(input.defined() ? "residual: input - restored" : "error: restored - reference", residual,
-        residual_window(residual));
+    add(input.defined() ? "input - restored" : "restored - reference", residual, residual_window(residual));
     rows.push_back(std::move(row));
   }
   return rows;

@@ -25,7 +25,9 @@ metrics::NoiseLevel noise_of(const at::Tensor& voxels, ScanKind kind) {
     return {.sigma = std::numeric_limits<double>::quiet_NaN(),
             .low = std::numeric_limits<double>::quiet_NaN(),
             .high = std::numeric_limits<double>::quiet_NaN()};
-  return kind == ScanKind::kCt ? metrics::gaussian_noise_level(slices) : metrics::rician_noise_level(slices);
+  // Padding outside the field of view becomes air.
+  return kind == ScanKind::kCt ? metrics::gaussian_noise_level(slices.clamp_min(-1024))
+                               : metrics::rician_noise_level(slices);
 }
 
 /// Noise of an image and the spectrum of its error over the slices that were scored.

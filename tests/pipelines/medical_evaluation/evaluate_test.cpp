@@ -115,6 +115,10 @@ TEST_F(MedicalEvaluate, DryRunWritesNothing) {
   EXPECT_EQ(printed_,
             "out.nrrd: " + path("out.nrrd") + " against " + path("ref.nii.gz") + ", input " + path("in.mha") + "\n");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "report"));
+  EXPECT_EQ(run({"--reference", "r", "--reference", "r", "--reference", "r", "--restored", "a/out/", "--restored",
+                 "b/out", "--restored", "b/./out", "--dry-run"}),
+            0);
+  EXPECT_EQ(printed_, "a/out: a/out/ against r\nb/out (2): b/out against r\nb/./out (3): b/./out against r\n");
 }
 
 TEST_F(MedicalEvaluate, FailedScansAreListedAndTheRestIsScored) {
