@@ -18,23 +18,27 @@ std::string shape_text(const at::Tensor& voxels) {
   return out.str();
 }
 
-metrics::NoiseLevel noise_of(const at::Tensor& voxels, ScanKind kind) {
+/// Whether the noise is that of a magnitude: of MR, and of what may be MR.
+bool is_magnitude(const ComparedScan& reference, ScanKind kind) {
+  return kind == ScanKind::kOther && (reference.modality.empty() || reference.modality == "MR");
+}
+
+metrics::NoiseLevel noise_of(const at::Tensor& voxels, bool magnitude) {
   const at::Tensor known = at::isfinite(voxels).flatten(1).all(1);
   const at::Tensor slices = voxels.index({known});
   if (slices.size(0) == 0 || std::min(slices.size(1), slices.size(2)) < 16)
     return {.sigma = std::numeric_limits<double>::quiet_NaN(),
             .low = std::numeric_limits<double>::quiet_NaN(),
             .high = std::numeric_limits<double>::quiet_NaN()};
-  // Padding outside the field of view becomes air.
-  return kind == ScanKind::kCt ? metrics::gaussian_noise_level(slices.clamp_min(-1024))
-                               : metrics::rician_noise_level(slices);
+  // Padding of CT outside the field of view becomes air.
+  return magnitude ? metrics::rician_noise_level(slices) : metrics::gaussian_noise_level(slices.clamp_min(-1024));
 }
 
 /// Noise of an image and the spectrum of its error over the slices that were scored.
 ImageNoise image_noise(const ComparedScan& image, const ScanTriple& triple, const at::Tensor& masks,
                        const at::Tensor& scored, const SliceContext& context) {
   const at::Tensor reference = triple.reference.voxels.index_select(0, scored);
-  return {.level = noise_of(image.voxels, context.kind),
+  return {.level = noise_of(image.voxels, is_magnitude(triple.reference, context.kind)),
           .spectrum = metrics::noise_power_spectrum(image.voxels.index_select(0, scored) - reference, reference, masks,
                                                     context.spacing)};
 }
@@ -121,7 +125,7 @@ ScanScores score_scan(const ScanPair& pair, const std::string& kind, const std::
     out.notes.push_back(std::to_string(left) + " slices are NaN throughout and were passed over.");
   compare_geometry(out, triple);
   const at::Tensor stacked = at::stack(masks), slices = at::tensor(scored, at::kLong);
-  out.reference.level = noise_of(triple.reference.voxels, out.kind);
+  out.reference.level = noise_of(triple.reference.voxels, is_magnitude(triple.reference, out.kind));
   out.restored = image_noise(triple.restored, triple, stacked, slices, context);
   if (triple.input) out.input = image_noise(*triple.input, triple, stacked, slices, context);
   return out;

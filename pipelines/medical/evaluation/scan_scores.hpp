@@ -46,7 +46,7 @@ struct SliceScores {
 
 /// An image of the triple as a whole.
 struct ImageNoise {
-  metrics::NoiseLevel level;             ///< estimated without the reference: Gaussian of CT, Rician of the rest
+  metrics::NoiseLevel level;  ///< estimated without the reference: Rician of MR and of unknown scans, else Gaussian
   metrics::NoisePowerSpectrum spectrum;  ///< of image - reference; of the reference empty
 };
 
