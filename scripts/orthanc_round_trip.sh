@@ -7,7 +7,7 @@
 #   FOLDER        one series, as files
 #   --by dicom    C-STORE, C-FIND and C-GET with DCMTK (the default)
 #   --by web      DICOMweb: STOW-RS, QIDO-RS and WADO-URI with curl
-#   COMMAND       what restores, with @in and @out for the folders it reads and makes; by default
+#   COMMAND       what restores, with @in and @out for the folder it reads and the one it makes the series in; by default
 #                 reseda medical restore @in -o @out --task denoise
 #
 # The server keeps its files in a temporary folder, has free ports above 20000 and answers this machine alone.
@@ -169,8 +169,11 @@ expect "instances fetched" "$(values "$work/in" 0008,0018 | count)" "$slices"
 
 command=("${command[@]//@in/$work/in}")
 "${command[@]//@out/$work/out}" || die "the command ended with exit code $?"
-new=$(values "$work/out" 0020,000e)
-${by}_store "$work/out" || die "cannot store the result"
+# reseda keeps a folder for each series, and its records beside them.
+out=$(find "$work/out" -type f ! -name '*.jsonl' -printf '%h\n' | sort -u)
+[ "$(count <<<"$out")" = 1 ] && [ -d "$out" ] || die "the command made no single series: '$out'"
+new=$(values "$out" 0020,000e)
+${by}_store "$out" || die "cannot store the result"
 
 expect "series in the study" "$(${by}_visible_series | sort)" "$(printf '%s\n' "$old" "$new" | sort)"
 expect "series by REST" "$(rest_find Series StudyInstanceUID "$study" | count)" 2
@@ -181,7 +184,7 @@ expect "instances of the old series by REST" "$(rest_find Instance SeriesInstanc
 ${by}_fetch "$new" "$work/back"
 expect "study of the new series" "$(values "$work/back" 0020,000d)" "$study"
 expect "frame of reference of the new series" "$(values "$work/back" 0020,0052)" "$frame"
-expect "pixel data of the new series" "$(pixels "$work/back")" "$(pixels "$work/out")"
-[ "$(pixels "$work/in" | cut -d' ' -f2- | sort)" != "$(pixels "$work/out" | cut -d' ' -f2- | sort)" ] ||
+expect "pixel data of the new series" "$(pixels "$work/back")" "$(pixels "$out")"
+[ "$(pixels "$work/in" | cut -d' ' -f2- | sort)" != "$(pixels "$out" | cut -d' ' -f2- | sort)" ] ||
   die "nothing was restored"
 say "done by $by: $slices slices, series $new beside $old"
