@@ -23,7 +23,7 @@ std::string_view element(std::string_view xml, std::string_view name) {
     const char next = rest[name.size()];
     if (next != '>' && next != ' ' && next != '\t' && next != '\n' && next != '\r') continue;
     const std::size_t begin = rest.find('>');
-    const std::size_t end = rest.find("</" + std::string(name), begin);
+    const std::size_t end = rest.find("</" + std::string(name) + '>', begin);
     if (begin == std::string_view::npos || end == std::string_view::npos) return {};
     return rest.substr(begin + 1, end - begin - 1);
   }

@@ -36,19 +36,22 @@ std::uint64_t mapped_bytes() {
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-void limit(int resource, std::uint64_t value) {
-  const ::rlimit both{value, value};
+/// At the soft limit of time the system sends SIGXCPU, at the hard one SIGKILL.
+void limit(int resource, std::uint64_t soft, std::uint64_t hard) {
+  const ::rlimit both{soft, hard};
   ::setrlimit(static_cast<__rlimit_resource>(resource), &both);
 }
 
 /// The child's whole life. Its exit code is 0 after `work`, 1 after an Error, which the table then ends with.
 [[noreturn]] void live(const std::function<void(HandoverWriter&)>& work, int memory, int table,
                        const IsolationLimits& limits) {
-  for (const int signal : {SIGINT, SIGTERM, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL}) ::signal(signal, SIG_DFL);
-  limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_CPU, limits.cpu_seconds);
+  for (const int signal : {SIGINT, SIGTERM, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL, SIGXCPU})
+    ::signal(signal, SIG_DFL);
+  limit(RLIMIT_CORE, 0, 0);
+  limit(RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 5);
 #if !defined(__SANITIZE_ADDRESS__)
-  limit(RLIMIT_AS, mapped_bytes() + limits.working_bytes + limits.handed_bytes);
+  const std::uint64_t memory_bytes = mapped_bytes() + limits.working_bytes + limits.handed_bytes;
+  limit(RLIMIT_AS, memory_bytes, memory_bytes);
 #endif
   // What a dying library prints is no message of ours.
   const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);

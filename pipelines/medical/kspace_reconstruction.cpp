@@ -75,7 +75,10 @@ class Slice {
   static std::int64_t total_steps(const KspaceConfig& c) {
     if (c.method == "zero-filled") return 1;
     if (c.method == "cg-sense") return 3;
-    return 3 + c.iterations + (c.method == "plug-and-play" ? c.prior.steps : c.method == "red-diff" ? 1 : 0);
+    return 3 + c.iterations +
+           (c.method == "plug-and-play" ? c.prior.steps
+            : c.method == "red-diff"    ? PriorDenoiser::kSteps
+                                        : 0);
   }
 
   at::Tensor estimated_maps() const {
@@ -129,10 +132,9 @@ class Slice {
                          const std::string& item) {
     const double white = white_of(start.abs());
     const inverse::Mri op = make_operator(mask_, maps_, "real");
-    diffusion::SampleContext context{noise, item, {}, {}};
+    diffusion::SampleContext context{noise, item, steps_.inner(), {}};
     const at::Tensor x =
         prior.regularise(config_.prior, y_ / white, at::real(start) / white, op, noise_ / white, context) * white;
-    steps_.next();
     return x;
   }
 

@@ -96,10 +96,11 @@ at::Tensor PriorDenoiser::regularise(const PriorConfig& config, const at::Tensor
   const at::Tensor shifted = y - op.apply(at::full_like(start, 0.5));
   inverse::SolveContext solve_context{context, sigma_y, {}};
   ConfigNode settings = ConfigNode::map();
-  for (const auto& [key, value] :
-       {std::pair{"name", "red_diff"}, std::pair{"steps", "40"}, std::pair{"start_step", "400"},
-        std::pair{"lr", "0.005"}, std::pair{"obs_weight", "1000"}})
-    settings[key] = ConfigNode(value);
+  settings["name"] = ConfigNode("red_diff");
+  settings["steps"] = ConfigNode(std::to_string(kSteps));
+  settings["start_step"] = ConfigNode("400");
+  settings["lr"] = ConfigNode("0.005");
+  settings["obs_weight"] = ConfigNode("1000");
   settings.merge(config.solver);
   const auto solver = inverse::make_solver(settings, "prior.solver");
   const at::Tensor x =

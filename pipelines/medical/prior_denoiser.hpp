@@ -37,6 +37,8 @@ struct PriorConfig {
 /// An unconditional prior of slices, black 0 and white 1, as a denoiser and as a prior of solvers.
 class PriorDenoiser {
  public:
+  static constexpr std::int64_t kSteps = 40;  ///< of red-diff, unless its settings say otherwise
+
   /// @throws Error{kCheckpoint} where the file is no unconditional prior of one channel with b = 0
   PriorDenoiser(const std::filesystem::path& file, c10::Device device);
 

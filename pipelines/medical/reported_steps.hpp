@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "modules/core/error.hpp"
@@ -14,7 +15,14 @@ class ReportedSteps {
   /// @throws Error{kInterrupted} where the sink asks to stop
   void next() {
     ++done_;
-    if (sink_ && !sink_({done_, total_, ""})) throw Error(Errc::kInterrupted, "stopped");
+    if (sink_ && !sink_({done_, std::max(done_, total_), ""})) throw Error(Errc::kInterrupted, "stopped");
+  }
+  /// A sink for the steps of a solver, each of which is one of these.
+  ProgressSink inner() {
+    return [this](const Progress&) {
+      next();
+      return true;
+    };
   }
 
  private:

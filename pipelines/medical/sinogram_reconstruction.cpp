@@ -54,7 +54,10 @@ class Scaled final : public inverse::ForwardOperator {
 
 std::int64_t total_steps(const SinogramConfig& c) {
   if (c.method == "fbp") return 1;
-  return 1 + c.prior.steps + (c.method == "plug-and-play" ? c.prior.steps : c.method == "red-diff" ? 1 : 0);
+  return 1 + c.prior.steps +
+         (c.method == "plug-and-play" ? c.prior.steps
+          : c.method == "red-diff"    ? PriorDenoiser::kSteps
+                                      : 0);
 }
 
 /// One splitting with a denoiser for images with white at 1.
@@ -118,9 +121,8 @@ SinogramImage reconstruct_sinogram(const at::Tensor& y, const SinogramConfig& co
     if (config.method == "red-diff") {
       const double norm = norm_of(op, x);
       const Scaled scaled(op, norm);
-      diffusion::SampleContext context{noise, item, {}, {}};
+      diffusion::SampleContext context{noise, item, steps.inner(), {}};
       x = prior->regularise(config.prior, y_white / norm, x, scaled, sigma_white / norm, context);
-      steps.next();
     }
     x = x * white;
   }

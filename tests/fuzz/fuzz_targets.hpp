@@ -15,5 +15,6 @@ void array(std::span<const std::uint8_t> bytes);
 void audio(std::span<const std::uint8_t> bytes);
 void image(std::span<const std::uint8_t> bytes);
 void volume(std::span<const std::uint8_t> bytes);
+void kspace(std::span<const std::uint8_t> bytes);
 
 }  // namespace reseda::fuzz

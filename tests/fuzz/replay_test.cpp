@@ -66,6 +66,9 @@ TEST(FuzzReplay, Image) { replay("image", image, {1024, 1500}); }
 #ifdef RESEDA_FUZZ_VOLUME
 TEST(FuzzReplay, Volume) { replay("volume", volume, {512, 1000}); }
 #endif
+#ifdef RESEDA_FUZZ_KSPACE
+TEST(FuzzReplay, Kspace) { replay("kspace", kspace, {100, 400}); }
+#endif
 
 }  // namespace
 }  // namespace reseda::fuzz
