@@ -26,6 +26,7 @@ constexpr std::array<const char*, 5> kParts = {"time", "echo time", "b-value", "
 struct FileFacts {
   std::filesystem::path file;
   std::string study_uid, series_uid, sop_instance_uid, modality, description;
+  std::string patient;  ///< name and ID: slices of two patients are never one volume, whatever their UIDs
   std::int64_t number = 0, rows = 0, columns = 0;
   bool monochrome1 = false;
 };
@@ -48,7 +49,7 @@ std::string key_of(const Candidate& slice) {
   const detail::SlicePlane& plane = slice.frame.plane;
   std::ostringstream key;
   key << facts.study_uid << '|' << facts.series_uid << '|' << facts.rows << '|' << facts.columns << '|'
-      << facts.monochrome1 << '|' << mark_of(slice, "type") << '|' << mark_of(slice, "stack");
+      << facts.monochrome1 << '|' << facts.patient << '|' << mark_of(slice, "type") << '|' << mark_of(slice, "stack");
   for (const Vector3& axis : {plane.row, plane.column})
     for (const double cosine : axis) key << '|' << std::lround(cosine * 1e4);
   key << '|' << std::lround(plane.row_spacing_mm * 1e4) << '|' << std::lround(plane.column_spacing_mm * 1e4);
@@ -135,6 +136,7 @@ void look_into(const std::filesystem::path& path, Candidates& candidates, DicomL
     facts.study_uid = file.dataset.text(tags::kStudyInstanceUid);
     facts.series_uid = file.dataset.text(tags::kSeriesInstanceUid);
     facts.sop_instance_uid = file.dataset.text(tags::kSopInstanceUid);
+    facts.patient = file.dataset.text(tags::kPatientId) + "|" + file.dataset.text(tags::kPatientName);
     facts.modality = file.dataset.text(tags::kModality);
     facts.description = file.dataset.text(tags::kSeriesDescription);
     facts.number = static_cast<std::int64_t>(file.dataset.number(tags::kSeriesNumber).value_or(0));
@@ -153,10 +155,13 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& place) 
   std::error_code failure;
   if (!std::filesystem::is_directory(place, failure)) return {place};
   std::vector<std::filesystem::path> files;
-  const std::filesystem::recursive_directory_iterator entries(place, failure);
+  // Links to folders are not followed, so that none is walked in circles.
+  std::filesystem::recursive_directory_iterator entry(place, failure);
+  for (; !failure && entry != std::filesystem::end(entry); entry.increment(failure)) {
+    std::error_code broken_link;
+    if (entry->is_regular_file(broken_link)) files.push_back(entry->path());
+  }
   RESEDA_REQUIRE(!failure, Errc::kInput, place.string(), ": cannot read: ", failure.message());
-  for (const auto& entry : entries)
-    if (entry.is_regular_file(failure)) files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   return files;
 }

@@ -42,9 +42,9 @@ struct DicomListing {
 };
 
 /// Looks into every DICOM file of a folder and its subfolders, or into one file; what is not DICOM is passed over.
-/// Slices belong together if study, series, size, orientation, pixel spacing, third value of ImageType (or FrameType)
-/// and stack agree. Where positions then repeat, they are told apart by time, echo time, b-value, acquisition or
-/// trigger time, in this order.
+/// Slices belong together if patient, study, series, size, orientation, pixel spacing, third value of ImageType (or
+/// FrameType) and stack agree. Where positions then repeat, they are told apart by time, echo time, b-value,
+/// acquisition or trigger time, in this order.
 /// @throws Error{kInput} if the place cannot be read
 DicomListing find_series(const std::filesystem::path& place);
 

@@ -18,6 +18,7 @@ inline constexpr DicomTag kReferencedSopClassUid = 0x00081150, kReferencedSopIns
                           kReferencedSopSequence = 0x00081199, kSourceImageEvidenceSequence = 0x00089154;
 inline constexpr DicomTag kDerivationDescription = 0x00082111, kSourceImageSequence = 0x00082112,
                           kDerivationImageSequence = 0x00089124, kDerivationCodeSequence = 0x00089215;
+inline constexpr DicomTag kPatientName = 0x00100010, kPatientId = 0x00100020;
 inline constexpr DicomTag kPatientIdentityRemoved = 0x00120062, kDeidentificationMethod = 0x00120063;
 inline constexpr DicomTag kSoftwareVersions = 0x00181020, kContributingEquipmentSequence = 0x0018A001;
 inline constexpr DicomTag kFrameType = 0x00089007;

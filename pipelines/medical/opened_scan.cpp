@@ -18,8 +18,8 @@ io::Volume read_scan(const Scan& scan, const RestoreRequest& request) {
   for (const io::StackProblem& problem : scan.series->problems) {
     RESEDA_REQUIRE(request.task != "sr-through", Errc::kInput, scan.input.id, ": ", problem.what,
                    "; sr-through needs slices at equal distances without tilt");
-    if (harmless.count(problem.kind) > 0)
-      log::warning(scan.input.id, ": ", problem.what, "; its slices are restored as they are");
+    RESEDA_REQUIRE(harmless.count(problem.kind) > 0, Errc::kInput, scan.input.id, ": ", problem.what);
+    log::warning(scan.input.id, ": ", problem.what, "; its slices are restored as they are");
   }
   return io::read_series(*scan.series, {.accept = harmless, .limits = {}});
 }
@@ -62,6 +62,8 @@ OpenedScan open_scan(const Scan& scan, const RestoreRequest& request) {
   const std::int64_t needed = memory_needed(scan_size(scan), request);
   RESEDA_REQUIRE(request.max_memory == 0 || needed <= request.max_memory, Errc::kUsage, scan.input.id, ": needs ",
                  bytes_text(needed), ", more than --max-memory ", bytes_text(request.max_memory));
+  RESEDA_REQUIRE(request.task != "sr-through" || scan_size(scan)[0] > 1, Errc::kInput, scan.input.id,
+                 ": is a single slice; sr-through needs several");
   OpenedScan opened;
   opened.volume = read_scan(scan, request);
   const auto known = request.modality ? request.modality

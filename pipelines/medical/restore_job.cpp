@@ -61,7 +61,7 @@ void RestoreJob::describe(const OpenedModel& model) {
                                {"program", "reseda " + request_.version}});
   description_ = "reseda medical restore";
   for (const auto& [name, value] : words_) description_ += (name == "task" ? ": " : "; ") + name + " " + value;
-  description_ += "; for research";
+  description_ += "; for research, not for diagnosis";
 }
 
 void RestoreJob::compute(app::ItemContext& context) {
@@ -81,6 +81,7 @@ void RestoreJob::compute(app::ItemContext& context) {
 void RestoreJob::save_series() {
   io::Derivation derivation = request_.derivation;
   derivation.description = description_;
+  derivation.refinement = request_.refinement();
   const io::DerivedSeries derived = io::write_derived_series(item_.staged, *scan_.series, after_.voxels, derivation);
   clipped_ = derived.clamped;
   stripped_ = derived.stripped;

@@ -11,6 +11,9 @@
 namespace reseda::medical {
 namespace {
 
+/// Stacks of fewer slices are too flat for a picture across them.
+constexpr std::int64_t kLeastDepth = 24;
+
 /// A plane of a volume, with the size of its pixels.
 struct Plane {
   at::Tensor pixels;  ///< [H,W]
@@ -76,7 +79,7 @@ void add_denoised(io::HtmlReport& page, const OpenedScan& before, const Restorat
   const double spread = std::max({3 * after.noise.sigma, 1e-6 * (after.range.high - after.range.low)});
   const DisplayWindow difference{"difference", -spread, spread};
   for (const bool through : {false, true}) {
-    if (through && before.volume.voxels.size(0) < 8) continue;
+    if (through && before.volume.voxels.size(0) < kLeastDepth) continue;
     const io::Vector3& spacing = before.volume.geometry.spacing_mm;
     const at::Tensor x = squared(middle_plane(before.volume.voxels, spacing, through)),
                      y = squared(middle_plane(after.voxels, spacing, through));

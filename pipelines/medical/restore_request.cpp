@@ -11,9 +11,9 @@
 namespace reseda::medical {
 namespace {
 
-constexpr std::int64_t kProgramBytes = std::int64_t{450} << 20;
+constexpr std::int64_t kProgramBytes = std::int64_t{350} << 20;
 /// Bytes of a voxel of the input, measured as the most that is held at once: see docs/medical.md.
-constexpr std::int64_t kDenoiseBytes = 24, kInPlaneBytes = 96, kThroughBytes = 64;
+constexpr std::int64_t kDenoiseBytes = 16, kInPlaneBytes = 80, kThroughBytes = 48;
 constexpr std::int64_t kReportBytes = 4, kDifferenceBytes = 8, kMaskBytes = 6, kDeviationBytes = 20, kWaitingBytes = 12;
 
 std::int64_t slice_number(const std::string& text, const std::string& whole) {

@@ -101,12 +101,12 @@ void add_series(std::vector<Scan>& scans, const io::DicomListing& listing, const
   }
 }
 
-/// That no series is cut into pieces because its files were named one by one.
-void check_whole(const std::vector<Scan>& scans) {
-  std::set<std::string> known;
-  for (const Scan& scan : scans)
-    RESEDA_REQUIRE(!scan.series || known.insert(scan.series->series_uid + "|" + scan.series->part).second, Errc::kUsage,
-                   scan.input.path.string(), ": belongs to a series of another input; give the folder of both instead");
+/// That no series is cut into pieces because its files were named one by one. @param known  series of earlier inputs
+void check_whole(const io::DicomListing& listing, std::set<std::string>& known, const std::string& input) {
+  for (const io::DicomSeries& series : listing.series)
+    RESEDA_REQUIRE(known.count(series.series_uid) == 0, Errc::kUsage, input,
+                   ": belongs to a series of another input; give the folder of both instead");
+  for (const io::DicomSeries& series : listing.series) known.insert(series.series_uid);
 }
 
 }  // namespace
@@ -114,6 +114,7 @@ void check_whole(const std::vector<Scan>& scans) {
 std::vector<Scan> find_scans(const std::vector<std::string>& inputs, const ScanSearch& search) {
   std::vector<Scan> scans;
   std::vector<std::string> others;
+  std::set<std::string> known;
   for (const std::string& input : inputs) {
     io::DicomListing listing;
     if (!holds_dicom(input, listing)) {
@@ -121,6 +122,7 @@ std::vector<Scan> find_scans(const std::vector<std::string>& inputs, const ScanS
       continue;
     }
     check_output(input, search.output);
+    check_whole(listing, known, input);
     const std::string prefix =
         inputs.size() == 1 ? "" : fs::weakly_canonical(input).filename().replace_extension().string() + "/";
     add_series(scans, listing, search, input, prefix);
@@ -130,7 +132,6 @@ std::vector<Scan> find_scans(const std::vector<std::string>& inputs, const ScanS
     if (!search.output.empty()) options.leave_out.emplace_back(search.output);
     for (io::InputFile& file : io::discover_inputs(others, options).files) scans.push_back({std::move(file), {}});
   }
-  check_whole(scans);
   std::sort(scans.begin(), scans.end(), [](const Scan& a, const Scan& b) { return a.input.id < b.input.id; });
   for (std::size_t k = 1; k < scans.size(); ++k)
     RESEDA_REQUIRE(scans[k].input.id != scans[k - 1].input.id, Errc::kInput, scans[k - 1].input.path.string(), " and ",

@@ -17,10 +17,10 @@ struct Scan {
 
 struct ScanSearch {
   bool recursive = false;     ///< look for volume files in the folders of a folder too; for DICOM it always is done
-  std::string series;         ///< UID, or place in the list, of the only series wanted; empty: all of CT, MR and PET
+  std::string series = {};    ///< UID, or place in the list, of the only series wanted; empty: all of CT, MR and PET
   bool any_modality = false;  ///< series of other modalities too
   bool skip_damaged = false;  ///< go on with what can be read where images are damaged
-  std::string output;         ///< folder that is not looked into
+  std::string output = {};    ///< folder that is not looked into
 };
 
 /// What inputs hold, by id: a folder or file with DICOM gives its series; all else as io::discover_inputs.

@@ -1,0 +1,73 @@
+#include "pipelines/medical/restore_request.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/expect_error.hpp"
+
+namespace reseda::tests {
+namespace {
+
+using medical::companion_file;
+using medical::memory_needed;
+using medical::parse_bytes;
+using medical::parse_slices;
+using medical::RestoreRequest;
+
+TEST(RestoreRequest, SlicesAreCountedFromOneAndBothEndsBelong) {
+  const medical::SliceRange range = parse_slices("3:5");
+  EXPECT_FALSE(range.holds(1));
+  EXPECT_TRUE(range.holds(2));
+  EXPECT_TRUE(range.holds(4));
+  EXPECT_FALSE(range.holds(5));
+  EXPECT_TRUE(parse_slices("2:").holds(1000));
+  EXPECT_FALSE(parse_slices("2:").holds(0));
+  EXPECT_TRUE(parse_slices(":2").holds(0));
+  EXPECT_FALSE(parse_slices(":2").holds(2));
+  EXPECT_TRUE(parse_slices("7").holds(6));
+  EXPECT_FALSE(parse_slices("7").holds(7));
+  EXPECT_TRUE(parse_slices("").holds(0));
+}
+
+TEST(RestoreRequest, RefusesSlicesThatAreNone) {
+  for (const char* text : {"0:2", "5:3", "a", "1:b", "1:2:3", "-1"})
+    expect_error(Errc::kUsage, "--slices", [&] { parse_slices(text); });
+}
+
+TEST(RestoreRequest, SizesOfMemory) {
+  EXPECT_EQ(parse_bytes("4GiB"), std::int64_t{4} << 30);
+  EXPECT_EQ(parse_bytes("4G"), std::int64_t{4} << 30);
+  EXPECT_EQ(parse_bytes("500MB"), 500000000);
+  EXPECT_EQ(parse_bytes("1.5K"), 1536);
+  EXPECT_EQ(parse_bytes("12345"), 12345);
+  EXPECT_EQ(parse_bytes("12345B"), 12345);
+  for (const char* text : {"", "GiB", "4 GiB", "4X", "-1G", "0", "4GiBs", "inf"})
+    expect_error(Errc::kUsage, "--max-memory", [&] { parse_bytes(text); });
+  EXPECT_EQ(medical::bytes_text(std::int64_t{300} << 20), "300 MiB");
+  EXPECT_EQ(medical::bytes_text(std::int64_t{3} << 29), "1.5 GiB");
+}
+
+TEST(RestoreRequest, AChestOf300SlicesFitsIntoFourGibibytes) {
+  const std::array<std::int64_t, 3> chest = {300, 512, 512};
+  RestoreRequest request;
+  request.report = "page.html";
+  request.mask = "mask.nii";
+  EXPECT_LT(memory_needed(chest, request), std::int64_t{4} << 30);
+  const std::int64_t plain = memory_needed(chest, {});
+  EXPECT_GT(memory_needed(chest, request), plain);
+  request = {};
+  request.items = 2;
+  EXPECT_GT(memory_needed(chest, request), plain);
+  request = {};
+  request.task = "sr-inplane";
+  EXPECT_GT(memory_needed(chest, request), 4 * 4 * 300LL * 512 * 512);
+}
+
+TEST(RestoreRequest, FurtherFilesOfSeveralItemsHaveTheirNames) {
+  EXPECT_EQ(companion_file("out/diff.nii.gz", "a/series-2", 1), "out/diff.nii.gz");
+  EXPECT_EQ(companion_file("out/diff.nii.gz", "a/series-2", 3), "out/diff-a-series-2.nii.gz");
+  EXPECT_EQ(companion_file("page.html", "series-2", 2), "page-series-2.html");
+  EXPECT_EQ(companion_file("", "series-2", 2), "");
+}
+
+}  // namespace
+}  // namespace reseda::tests
