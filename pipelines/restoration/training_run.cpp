@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "io/checkpoint/safetensors.hpp"
 #include "io/record/sha256.hpp"
 #include "modules/core/log.hpp"
 #include "modules/diffusion/time_grid.hpp"
@@ -20,6 +21,7 @@ std::string training_identity(const TrainingRun& run, const PairSource& training
   node["seed"] = ConfigNode(std::to_string(run.seed));
   node["images"] = ConfigNode(io::sha256(training.contents() + (validation ? validation->contents() : "")));
   for (const auto& [key, text] : run.metadata) node[key] = ConfigNode(text);
+  if (!run.from.empty()) node["from"] = ConfigNode(io::sha256_file(run.from));
   return node.to_json();
 }
 
@@ -101,7 +103,9 @@ void TrainingConfig::validate() const {
 RestorationModel seeded_model(const TrainingRun& run) {
   run.config.validate();
   at::manual_seed(run.seed);
-  return RestorationModel(run.config.model);
+  RestorationModel model(run.config.model);
+  if (!run.from.empty()) model.network().load(io::read_safetensors(run.from));
+  return model;
 }
 
 bool run_training(const TrainingRun& run, ImageSet images) {

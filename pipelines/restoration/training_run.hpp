@@ -47,6 +47,7 @@ struct TrainingConfig {
 
 struct TrainingRun {
   TrainingConfig config;
+  std::filesystem::path from = {};  ///< model file whose weights are the first ones; empty: random ones
   std::filesystem::path out;  ///< folder of model.safetensors, state.safetensors, log.jsonl
   std::uint64_t seed = 0;
   bool resume = false;
@@ -68,8 +69,8 @@ struct TrainingRun {
 bool run_training(const TrainingRun& run, const RestorationModel& model, const PairSource& training,
                   const PairSource* validation);
 
-/// The model of a run with its first weights, which come from ATen's generator seeded for them alone.
-/// @throws Error{kUsage}
+/// The model of a run with its first weights: those of a model file, or from ATen's generator seeded for them alone.
+/// @throws Error{kUsage}, Error{kCheckpoint} if the file does not fit the network
 RestorationModel seeded_model(const TrainingRun& run);
 
 /// On random crops of clean images, degraded anew at every step; every n-th image validates.

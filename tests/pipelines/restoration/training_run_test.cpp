@@ -1,5 +1,6 @@
 #include "pipelines/restoration/training_run.hpp"
 
+#include "io/checkpoint/safetensors.hpp"
 #include "tests/pipelines/restoration/restoration_fixture.hpp"
 
 namespace reseda::restoration {
@@ -61,6 +62,23 @@ TEST_F(RestorationTrainingTest, LearnsToRestore) {
             2)
       << last;
   EXPECT_GT(psnr, input + 1.0);
+}
+
+TEST_F(RestorationTrainingTest, StartsFromTheWeightsOfAModelFile) {
+  train(run("first", 3));
+  TrainingRun further = run("further", 1);
+  further.config.train.adam.lr = 1e-12;
+  further.from = folder / "first/model.safetensors";
+  train(further);
+  const StateDict first = io::read_safetensors(folder / "first/model.safetensors"),
+                  same = io::read_safetensors(folder / "further/model.safetensors");
+  for (const auto& [name, tensor] : first) EXPECT_TRUE(at::allclose(tensor, same.at(name), 0, 1e-7)) << name;
+  TrainingRun resumed = run("further", 1);
+  resumed.resume = true;
+  expect_error(Errc::kCheckpoint, "another configuration, seed or other data", [&] { train(resumed); });
+  further.out = folder / "wider";
+  further.config.model.network["dim"] = ConfigNode("16");
+  expect_error(Errc::kCheckpoint, "shape", [&] { train(further); });
 }
 
 TEST_F(RestorationTrainingTest, RefusesAnotherRunsFolderAndDataThatDoNotFit) {
