@@ -67,7 +67,7 @@ TEST(FuzzReplay, Image) { replay("image", image, {1024, 1500}); }
 TEST(FuzzReplay, Volume) { replay("volume", volume, {512, 1000}); }
 #endif
 #ifdef RESEDA_FUZZ_KSPACE
-TEST(FuzzReplay, Kspace) { replay("kspace", kspace, {100, 400}); }
+TEST(FuzzReplay, Kspace) { replay("kspace", kspace, {40, 120}); }
 #endif
 
 }  // namespace
