@@ -21,9 +21,11 @@ cmake --preset fuzz > /dev/null
 cmake --build build/fuzz --target "${targets[@]/#/fuzz_}" -- -j "${RESEDA_JOBS:-$(nproc)}"
 mkdir -p build/fuzz/found
 for target in "${targets[@]}"; do mkdir -p "build/fuzz/corpus/$target"; done
+# GDCM leaks buffers where JPEG-LS or JPEG 2000 are broken: leaks of volumes are not looked for.
 # Two at a time; each prints its last line, a crash its whole report.
 printf '%s\n' "${targets[@]}" | xargs -P "${RESEDA_JOBS:-2}" -I {} bash -c '
   log=build/fuzz/corpus/{}.log
+  if [ {} = volume ]; then export ASAN_OPTIONS=detect_leaks=0; fi
   if OMP_NUM_THREADS=1 build/fuzz/bin/fuzz_{} -max_total_time='"$seconds"' -timeout=20 \
       -artifact_prefix=build/fuzz/found/{}. build/fuzz/corpus/{} tests/fuzz/corpus/{} > "$log" 2>&1; then
     echo "fuzz: {}: $(tail -n 1 "$log")"

@@ -70,24 +70,25 @@ std::size_t new_slice(std::size_t k, const DerivedFile& file, const Refinement& 
   return k * static_cast<std::size_t>(refinement.slices) + static_cast<std::size_t>(file.part);
 }
 
-/// Frames as they will be stored, padding as in the source.
-std::vector<QuantisedFrame> quantised_frames(const SourceFile& source, const DicomSeries& series,
-                                             const DerivedFile& file, const at::Tensor& voxels,
-                                             const Refinement& refinement) {
+/// Frames as they will be stored, padding as in the source. @param pieces  takes their samples
+std::vector<QuantisedFrame> quantise_frames(const SourceFile& source, const DicomSeries& series,
+                                            const DerivedFile& file, const at::Tensor& voxels,
+                                            const Refinement& refinement, std::vector<std::string>& pieces) {
   const PixelFormat format = refined(source.format, refinement);
   const auto padding = read_padding(source.file, source.format);
   const PixelReader pixels(source.file, source.format);
-  std::string decoded, room;
+  const auto times = static_cast<std::size_t>(refinement.pixels);
+  std::string decoded, wide;
   std::vector<QuantisedFrame> frames;
-  for (const std::size_t k : file.slices) {
+  pieces.resize(file.slices.size());
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const std::size_t k = file.slices[i];
     const std::int64_t frame = series.slices[k].frame;
     Samples samples;
-    if (padding) {
-      samples = repeated(pixels.read(frame, decoded), source.format, static_cast<std::size_t>(refinement.pixels), room);
-    }
+    if (padding) samples = repeated(pixels.read(frame, decoded), source.format, times, wide);
     frames.push_back(quantise(values_of(voxels, new_slice(k, file, refinement), format),
                               source.frames[static_cast<std::size_t>(frame)], format, padding ? &*padding : nullptr,
-                              samples));
+                              samples, pieces[i]));
   }
   return frames;
 }
@@ -113,19 +114,18 @@ void compress(DicomPixels& pixels, const PixelFormat& format, DicomCompression c
 }  // namespace
 
 WrittenFile write_derived_file(const std::filesystem::path& path, const DicomSeries& series, const DerivedFile& file,
-                               const at::Tensor& voxels, const Derivation& derivation) {
+                               const at::Tensor& voxels, const Derivation& derivation, std::vector<std::string>& room) {
   const Refinement& refinement = derivation.refinement;
   const SourceFile source = open_source(series, file.slices, refinement);
   WrittenFile written;
   DerivedInstance instance{file.series_uid, file.sop_instance_uid, {}, source.format.highest(), source.format.lowest()};
-  DicomPixels pixels{std::string(transfer_syntax::kExplicit), {}, source.format.allocated};
-  for (QuantisedFrame& frame : quantised_frames(source, series, file, voxels, refinement)) {
+  DicomPixels pixels{std::string(transfer_syntax::kExplicit), std::move(room), source.format.allocated};
+  for (const QuantisedFrame& frame : quantise_frames(source, series, file, voxels, refinement, pixels.pieces)) {
     RESEDA_REQUIRE(frame.finite, Errc::kNumeric, path.filename().string(),
                    " of a derived series: cannot write: NaN or infinite voxels");
     written.clamped += frame.clamped;
     instance.smallest = std::min(instance.smallest, frame.smallest);
     instance.largest = std::max(instance.largest, frame.largest);
-    pixels.pieces.push_back(std::move(frame.bytes));
   }
   for (const std::size_t k : file.slices) instance.frames.push_back(series.slices[k].frame);
   if (derivation.compression != DicomCompression::kNone) {
@@ -144,6 +144,7 @@ WrittenFile write_derived_file(const std::filesystem::path& path, const DicomSer
   const Descriptor out(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   RESEDA_REQUIRE(out.valid(), Errc::kOutput, path.string(), ": cannot write: ", std::strerror(errno));
   put_dicom(dataset, pixels, [&](std::string_view bytes) { write_bytes(out.get(), bytes, path.string()); });
+  room = std::move(pixels.pieces);
   return written;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
-#include <filesystem>
-
 #include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
 
 #include "io/volume/deidentify.hpp"
 #include "io/volume/derived_series.hpp"
@@ -23,9 +25,9 @@ struct WrittenFile {
   DeidentificationReport stripped = {};
 };
 
-/// Writes the file, which must not exist.
+/// Writes the file, which must not exist. @param room  memory of pixels, used again from file to file
 /// @throws Error{kInput}: the source has changed; Error{kNumeric}: NaN or infinite voxels
 WrittenFile write_derived_file(const std::filesystem::path& path, const DicomSeries& source, const DerivedFile& file,
-                               const at::Tensor& voxels, const Derivation& derivation);
+                               const at::Tensor& voxels, const Derivation& derivation, std::vector<std::string>& room);
 
 }  // namespace reseda::io::detail

@@ -44,13 +44,6 @@ void check_place(const std::filesystem::path& folder, const DicomSeries& source)
   }
 }
 
-template <class Function>
-void for_each(std::size_t count, const Function& function) {
-  at::parallel_for(0, static_cast<std::int64_t>(count), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (auto f = static_cast<std::size_t>(begin); f < static_cast<std::size_t>(end); ++f) function(f);
-  });
-}
-
 void check_voxels(const DicomSeries& source, const at::Tensor& voxels, const Refinement& refinement,
                   const std::string& name) {
   RESEDA_INVARIANT(voxels.dim() == 3 && voxels.scalar_type() == at::kFloat && voxels.is_cpu());
@@ -92,9 +85,10 @@ void set_uids(std::vector<detail::DerivedFile>& files, const DicomSeries& source
               const Derivation& derivation) {
   std::vector<std::string> prints(static_cast<std::size_t>(voxels.size(0)));
   const std::size_t slice_bytes = voxels.nbytes() / prints.size();
-  for_each(prints.size(), [&](std::size_t k) {
-    const auto* bytes = static_cast<const char*>(voxels.const_data_ptr()) + k * slice_bytes;
-    prints[k] = detail::fingerprint({bytes, slice_bytes});
+  at::parallel_for(0, voxels.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto k = static_cast<std::size_t>(begin); k < static_cast<std::size_t>(end); ++k)
+      prints[k] =
+          detail::fingerprint({static_cast<const char*>(voxels.const_data_ptr()) + k * slice_bytes, slice_bytes});
   });
   std::string seed = seed_of(source, derivation);
   for (const std::string& print : prints) seed += "|" + print;
@@ -127,8 +121,11 @@ DerivedSeries write_derived_series(const std::filesystem::path& folder, const Di
   std::vector<detail::DerivedFile> files = plan_files(source, derivation.refinement.slices);
   set_uids(files, source, values, derivation);
   std::vector<detail::WrittenFile> written(files.size());
-  for_each(files.size(), [&](std::size_t f) {
-    written[f] = detail::write_derived_file(target.staged() / name_of(files[f]), source, files[f], values, derivation);
+  at::parallel_for(0, static_cast<std::int64_t>(files.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<std::string> room;
+    for (auto f = static_cast<std::size_t>(begin); f < static_cast<std::size_t>(end); ++f)
+      written[f] =
+          detail::write_derived_file(target.staged() / name_of(files[f]), source, files[f], values, derivation, room);
   });
   DerivedSeries derived;
   derived.series_uid = files.front().series_uid;

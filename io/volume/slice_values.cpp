@@ -93,8 +93,9 @@ void quantise_block(const Quantiser<Real>& quantiser, std::span<const float> val
 
 template <class Real>
 QuantisedFrame quantise_by(const Quantiser<Real>& quantiser, std::span<const float> values, const PixelFormat& format,
-                           const PixelPadding* padding, const Samples& source) {
-  QuantisedFrame frame{std::string(format.frame_bytes(), '\0'), format.highest(), format.lowest()};
+                           const PixelPadding* padding, const Samples& source, std::string& bytes) {
+  QuantisedFrame frame{format.highest(), format.lowest()};
+  bytes.resize(format.frame_bytes());
   std::array<std::int32_t, kBlock> room;
   for (std::size_t at = 0; at < values.size(); at += kBlock) {
     const std::size_t count = std::min(kBlock, values.size() - at);
@@ -105,7 +106,7 @@ QuantisedFrame quantise_by(const Quantiser<Real>& quantiser, std::span<const flo
     } else {
       quantise_block<false>(quantiser, values.subspan(at, count), {}, stored.data(), frame);
     }
-    pack_samples(stored, format, frame.bytes.data() + at * format.sample_bytes());
+    pack_samples(stored, format, bytes.data() + at * format.sample_bytes());
   }
   return frame;
 }
@@ -133,16 +134,16 @@ bool rescale(const Samples& samples, const DicomFrame& frame, const PixelFormat&
 }
 
 QuantisedFrame quantise(std::span<const float> values, const DicomFrame& frame, const PixelFormat& format,
-                        const PixelPadding* padding, const Samples& source) {
+                        const PixelPadding* padding, const Samples& source, std::string& bytes) {
   RESEDA_INVARIANT(values.size() == format.frame_pixels());
   const auto [slope, intercept] = scale_of(frame, format);
   // Ties stay ties of the same parity when an even number is taken off after rounding instead of before.
   if (slope == 1 && is_whole(intercept / 2) && std::abs(intercept) <= kLargestRounded) {
     const Quantiser<float> quantiser{0, 1, static_cast<std::int32_t>(intercept), format.lowest(), format.highest()};
-    return quantise_by(quantiser, values, format, padding, source);
+    return quantise_by(quantiser, values, format, padding, source, bytes);
   }
   const Quantiser<double> quantiser{intercept, slope, 0, format.lowest(), format.highest()};
-  return quantise_by(quantiser, values, format, padding, source);
+  return quantise_by(quantiser, values, format, padding, source, bytes);
 }
 
 }  // namespace reseda::io::detail

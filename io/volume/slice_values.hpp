@@ -14,17 +14,17 @@ namespace reseda::io::detail {
 bool rescale(const Samples& samples, const DicomFrame& frame, const PixelFormat& format, const PixelPadding* padding,
              std::span<float> values);
 
-/// Stored values of a frame and what came up on the way to them.
+/// What came up when a frame was quantised.
 struct QuantisedFrame {
-  std::string bytes;                       ///< of the samples, in little endian
   std::int32_t smallest = 0, largest = 0;  ///< stored values
   std::int64_t clamped = 0;                ///< values outside what bits and scale can hold
-  bool finite = true;                      ///< false: there are NaN or infinite values, and bytes are meaningless
+  bool finite = true;                      ///< false: there are NaN or infinite values, and samples are meaningless
 };
 
 /// The inverse of rescale: stored = nearest integer (ties to even) of (value - intercept) / slope, set to the limits of
 /// the bits where outside. @param padding  null, or what stays as it is in `source`, whatever the values are there
+/// @param bytes  takes the samples, in little endian; its memory is used again
 QuantisedFrame quantise(std::span<const float> values, const DicomFrame& frame, const PixelFormat& format,
-                        const PixelPadding* padding, const Samples& source);
+                        const PixelPadding* padding, const Samples& source, std::string& bytes);
 
 }  // namespace reseda::io::detail
