@@ -57,8 +57,7 @@ class Segments {
 constexpr unsigned kHuffmanTables = 0xC4, kScan = 0xDA, kQuantisation = 0xDB, kRestarts = 0xDD, kPresets = 0xF8;
 
 /// The one frame header of JPEG or JPEG-LS: bits, rows, columns, components. Of JPEG-LS also that the largest sample of
-/// its presets (ISO 14495-1 section C.2.4.1.1) fits the bits: CharLS works for seconds on a few bytes where it does
-/// not.
+/// its presets (ISO 14495-1 section C.2.4.1.1) fits the bits.
 Announced jpeg_sizes(std::string_view stream, const std::string& name) {
   Segments segments(stream, name);
   Announced found;
