@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cmath>
@@ -90,17 +89,6 @@ at::ScalarType type_of_values(const std::vector<ReadFacts>& files, const at::Ten
   return least.item<float>() >= -32768 && most.item<float>() <= 32767 ? at::kShort : at::kInt;
 }
 
-/// Memory for voxels, in large pages where the system gives them on request: a third of the time of reading goes into
-/// touching small ones.
-at::Tensor volume_memory(at::IntArrayRef sizes) {
-  constexpr std::size_t kPage = 4096;
-  at::Tensor voxels = at::empty(sizes, at::kFloat);
-  const auto begin = reinterpret_cast<std::uintptr_t>(voxels.mutable_data_ptr()), end = begin + voxels.nbytes();
-  const std::uintptr_t first = (begin + kPage - 1) / kPage * kPage;
-  if (first < end) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);  // advice alone
-  return voxels;
-}
-
 }  // namespace
 
 DicomSeries without_repeats(const DicomSeries& series) {
@@ -138,7 +126,7 @@ Volume read_series(const DicomSeries& series, const SeriesReading& reading) {
   volume.metadata = {{"modality", series.modality}, {"units", series.units}};
   volume.even = std::none_of(series.problems.begin(), series.problems.end(),
                              [](const StackProblem& problem) { return problem.kind != Irregular::kTilt; });
-  volume.voxels = volume_memory({depth, series.rows, series.columns});
+  volume.voxels = at::empty({depth, series.rows, series.columns}, at::kFloat);
   float* voxels = volume.voxels.mutable_data_ptr<float>();
   const detail::QuietGdcm quiet;
   std::vector<ReadFacts> facts(files.size());
