@@ -26,7 +26,7 @@ for target in "${targets[@]}"; do mkdir -p "build/fuzz/corpus/$target"; done
 printf '%s\n' "${targets[@]}" | xargs -P "${RESEDA_JOBS:-2}" -I {} bash -c '
   log=build/fuzz/corpus/{}.log
   if [ {} = volume ]; then export ASAN_OPTIONS=detect_leaks=0; fi
-  if OMP_NUM_THREADS=1 build/fuzz/bin/fuzz_{} -max_total_time='"$seconds"' -timeout=20 \
+  if OMP_NUM_THREADS=1 build/fuzz/bin/fuzz_{} -max_total_time='"$seconds"' -timeout=60 \
       -artifact_prefix=build/fuzz/found/{}. build/fuzz/corpus/{} tests/fuzz/corpus/{} > "$log" 2>&1; then
     echo "fuzz: {}: $(tail -n 1 "$log")"
   else

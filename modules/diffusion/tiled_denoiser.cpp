@@ -50,7 +50,7 @@ void Tiling::validate() const {
                  "tile must be a positive multiple of ", multiple, ", got ", tile);
   RESEDA_REQUIRE(overlap >= 0 && 2 * overlap <= tile, Errc::kUsage, "overlap must be 0 to half a tile (", tile,
                  "), got ", overlap);
-  RESEDA_REQUIRE(batch >= 1, Errc::kUsage, "tiles of one call must be at least 1, got ", batch);
+  RESEDA_REQUIRE(pixels >= 1, Errc::kUsage, "pixels of one call must be at least 1, got ", pixels);
 }
 
 TileCut cut_axis(std::int64_t size, const Tiling& tiling) {
@@ -82,11 +82,12 @@ Estimates TiledDenoiser::operator()(const at::Tensor& x, double t, const Conditi
     for (const std::int64_t left : columns.starts)
       total.narrow(0, top, rows.tile).narrow(1, left, columns.tile).add_(weight);
 
+  const std::int64_t fitting = std::max<std::int64_t>(tiling_.pixels / (rows.tile * columns.tile), 1);
+  const std::size_t batch = std::min(static_cast<std::size_t>(fitting), places.size());
   Estimates out;
-  for (std::size_t first = 0; first < places.size(); first += static_cast<std::size_t>(tiling_.batch)) {
+  for (std::size_t first = 0; first < places.size(); first += batch) {
     std::vector<Place> some;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(tiling_.batch); ++i)
-      some.push_back(places[std::min(first + i, places.size() - 1)]);
+    for (std::size_t i = 0; i < batch; ++i) some.push_back(places[std::min(first + i, places.size() - 1)]);
     Estimates found = inner_(gathered(state, some, rows.tile, columns.tile), t,
                              {.y = gathered(whole.y, some, rows.tile, columns.tile),
                               .extra = gathered(whole.extra, some, rows.tile, columns.tile),

@@ -12,7 +12,8 @@ struct Tiling {
   std::int64_t tile = 128;    ///< longest side of a tile, a multiple of `multiple`
   std::int64_t overlap = 16;  ///< least overlap of neighbours
   std::int64_t multiple = 8;  ///< the sides of a tile are multiples of this
-  std::int64_t batch = 4;     ///< tiles of one call; the last call is filled up with repetitions
+  /// Most pixels of one call, which decides how many tiles it takes; the last call is filled up with repetitions.
+  std::int64_t pixels = 65536;
   /// @throws Error{kUsage}
   void validate() const;
 };

@@ -19,13 +19,13 @@ constexpr std::size_t kMostKeyBytes = 1 << 16;
 struct RestoreConfig {
   ConfigNode sampler;
   std::int64_t tile = diffusion::Tiling().tile, overlap = diffusion::Tiling().overlap,
-               tiles = diffusion::Tiling().batch;
+               pixels = diffusion::Tiling().pixels;
   template <class V>
   void fields(V& v) {
     v("sampler", sampler, "sampler in place of the model's own: name and its options");
     v("tile", tile, "longest side of the tiles that the network sees, pixels");
     v("overlap", overlap, "least overlap of neighbouring tiles, pixels");
-    v("tiles", tiles, "tiles of one call");
+    v("pixels", pixels, "most pixels of one call of the network");
   }
 };
 
@@ -93,7 +93,7 @@ RestoreRequest request_of(const app::Flags& flags, const RestoreConfig& config) 
   request.restorer.sampler = config.sampler;
   request.restorer.tiling.tile = config.tile;
   request.restorer.tiling.overlap = config.overlap;
-  request.restorer.tiling.batch = config.tiles;
+  request.restorer.tiling.pixels = config.pixels;
   if (flags.given("max-memory")) request.max_memory = parse_bytes(flags.text("max-memory"));
   request.derivation = derivation_of(flags);
   request.version = app::version();

@@ -42,7 +42,7 @@ int train(const app::Flags& flags) {
   run.config = config.training;
   app::BatchProgress display(app::ProgressStyle::kAuto, 1);
   app::open_run(run, flags, display);
-  run.from = flags.text("from");
+  run.initial = flags.text("init");
   display.start("reading");
   VolumeSet volumes = read_volumes(flags.list("ct"), flags.list("mr"), config.task.intensity);
   log::info(volumes.names.size(), " volumes");
@@ -72,7 +72,7 @@ app::Verb train_verb() {
                   .group = "Data",
                   .hint = app::ValueHint::kFile,
                   .repeatable = true});
-  verb.flags.add({.name = "from",
+  verb.flags.add({.name = "init",
                   .word = "MODEL",
                   .help = "Model file whose weights training starts from, e.g. for volumes of one's own scanner",
                   .group = "Training",

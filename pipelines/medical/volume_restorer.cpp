@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+
 #include "modules/core/error.hpp"
 
 namespace reseda::medical {
@@ -20,6 +22,30 @@ class WithNeighbours final : public diffusion::Denoiser {
   const diffusion::Denoiser& inner_;
   at::Tensor extra_;
 };
+
+/// The same noise for every item of a batch.
+class SharedNoise final : public NoiseSource {
+ public:
+  explicit SharedNoise(NoiseSource& one) : one_(one) {}
+  at::Tensor normal(const DrawKey& key, at::IntArrayRef shape, at::ScalarType dtype) override {
+    return one_.normal(key, single(shape), dtype).expand(shape);
+  }
+  at::Tensor uniform(const DrawKey& key, at::IntArrayRef shape) override {
+    return one_.uniform(key, single(shape)).expand(shape);
+  }
+
+ private:
+  static std::vector<std::int64_t> single(at::IntArrayRef shape) {
+    std::vector<std::int64_t> out = shape.vec();
+    if (!out.empty()) out.front() = 1;
+    return out;
+  }
+
+  NoiseSource& one_;
+};
+
+/// Slices that are restored in one go: as many small ones as fill a large one.
+constexpr std::int64_t kPixelsAtOnce = 262144;
 
 /// A slice with its neighbours, mirrored at the ends of the stack: [1,2n+1,H,W].
 at::Tensor neighbourhood(const at::Tensor& numbers, std::int64_t axis, std::int64_t index, std::int64_t n) {
@@ -50,18 +76,30 @@ at::Tensor VolumeRestorer::restore(const at::Tensor& numbers, std::int64_t axis,
   const IntensityConfig& range = model_.task.intensity;
   const c10::Device device = model_.restoration.network().tensors().front().second.device();
   const diffusion::TiledDenoiser tiled(*network_, config_.tiling);
+  SharedNoise shared(noise);
   at::Tensor out = numbers.clone();
-  const std::int64_t count = numbers.size(axis);
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (wanted && !wanted(i)) continue;
-    const at::Tensor seen = neighbourhood(numbers, axis, i, model_.task.neighbours).clamp(range.least, range.most);
+  const std::int64_t count = numbers.size(axis),
+                     group =
+                         std::max<std::int64_t>(kPixelsAtOnce * count / std::max<std::int64_t>(numbers.numel(), 1), 1);
+  // A group is computed whole wherever one of its slices is wanted: what the network sees has one shape for any choice.
+  for (std::int64_t first = 0; first < count; first += group) {
+    const std::int64_t end = std::min(first + group, count);
+    std::vector<std::int64_t> places;
+    std::vector<at::Tensor> seen;
+    for (std::int64_t i = first; i < end; ++i) {
+      if (!wanted || wanted(i)) places.push_back(i);
+      seen.push_back(neighbourhood(numbers, axis, i, model_.task.neighbours));
+    }
+    if (places.empty()) continue;
+    const at::Tensor slices = 2.0 * at::cat(seen).clamp_(range.least, range.most) - 1.0;
     const restoration::Pairs pairs =
-        slice_condition((2.0 * seen - 1.0).to(device), at::full({1}, static_cast<float>(sigma)));
+        slice_condition(slices.to(device), at::full({slices.size(0)}, static_cast<float>(sigma)));
     const WithNeighbours denoiser(tiled, pairs.extra);
-    diffusion::SampleContext context{noise, item, {}, {}};
-    const at::Tensor x0 = sampler_->run(pairs.y, model_.restoration.process(), denoiser, context);
-    out.select(axis, i).add_((0.5 * (x0 - pairs.y)).cpu()[0][0]);
-    RESEDA_REQUIRE(!progress || progress({i + 1, count, ""}), Errc::kInterrupted, "stopped after slice ", i + 1, " of ",
+    diffusion::SampleContext context{shared, item, {}, {}};
+    const at::Tensor change =
+        (0.5 * (sampler_->run(pairs.y, model_.restoration.process(), denoiser, context) - pairs.y)).cpu();
+    for (const std::int64_t i : places) out.select(axis, i).add_(change[i - first][0]);
+    RESEDA_REQUIRE(!progress || progress({end, count, ""}), Errc::kInterrupted, "stopped after slice ", end, " of ",
                    count);
   }
   return out;

@@ -21,7 +21,7 @@ std::string training_identity(const TrainingRun& run, const PairSource& training
   node["seed"] = ConfigNode(std::to_string(run.seed));
   node["images"] = ConfigNode(io::sha256(training.contents() + (validation ? validation->contents() : "")));
   for (const auto& [key, text] : run.metadata) node[key] = ConfigNode(text);
-  if (!run.from.empty()) node["from"] = ConfigNode(io::sha256_file(run.from));
+  if (!run.initial.empty()) node["init"] = ConfigNode(io::sha256_file(run.initial));
   return node.to_json();
 }
 
@@ -104,7 +104,7 @@ RestorationModel seeded_model(const TrainingRun& run) {
   run.config.validate();
   at::manual_seed(run.seed);
   RestorationModel model(run.config.model);
-  if (!run.from.empty()) model.network().load(io::read_safetensors(run.from));
+  if (!run.initial.empty()) model.network().load(io::read_safetensors(run.initial));
   return model;
 }
 

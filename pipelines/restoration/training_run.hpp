@@ -47,7 +47,7 @@ struct TrainingConfig {
 
 struct TrainingRun {
   TrainingConfig config;
-  std::filesystem::path from = {};  ///< model file whose weights are the first ones; empty: random ones
+  std::filesystem::path initial = {};  ///< model file whose weights are the first ones; empty: random ones
   std::filesystem::path out;  ///< folder of model.safetensors, state.safetensors, log.jsonl
   std::uint64_t seed = 0;
   bool resume = false;

@@ -45,7 +45,7 @@ TEST(TiledDenoiserTest, OfAPointwiseDenoiserChangesNothing) {
   const Recording inner([](const at::Tensor& x, const Condition& c) {
     return Estimates{.x0 = 2 * x + c.y, .eps = x - c.extra.narrow(1, 0, 1), .residual = c.y};
   });
-  const TiledDenoiser tiled(inner, {.tile = 16, .overlap = 5, .multiple = 8, .batch = 4});
+  const TiledDenoiser tiled(inner, {.tile = 16, .overlap = 5, .multiple = 8, .pixels = 1200});
   at::manual_seed(3);
   const at::Tensor x = at::randn({2, 1, 37, 9}), y = at::randn({2, 1, 37, 9}), extra = at::randn({2, 3, 37, 9});
   const Estimates got = tiled(x, 0.5, {.y = y, .extra = extra});
@@ -64,7 +64,7 @@ TEST(TiledDenoiserTest, BlendsNeighboursLinearlyAcrossTheirOverlap) {
   const Recording inner([&](const at::Tensor& x, const Condition&) {
     return Estimates{.x0 = at::full_like(x, static_cast<double>(call++)), .eps = x};
   });
-  const TiledDenoiser tiled(inner, {.tile = 12, .overlap = 4, .multiple = 4, .batch = 1});
+  const TiledDenoiser tiled(inner, {.tile = 12, .overlap = 4, .multiple = 4, .pixels = 1});
   const at::Tensor x0 = tiled(at::zeros({1, 1, 4, 20}), 0.5, {}).x0[0][0][1];
   const at::Tensor expected = at::cat({at::zeros({8}), at::arange(1, 5, at::kFloat) / 5, at::ones({8})});
   EXPECT_LT((x0 - expected).abs().max().item<double>(), 1e-6);
@@ -75,7 +75,7 @@ TEST(TiledDenoiserTest, ContinuesSmallImagesByTheirBorder) {
     EXPECT_EQ(x[0][0][7][7].item<double>(), x[0][0][4][5].item<double>());
     return Estimates{.x0 = x, .eps = x};
   });
-  const TiledDenoiser tiled(inner, {.tile = 16, .overlap = 0, .multiple = 8, .batch = 1});
+  const TiledDenoiser tiled(inner, {.tile = 16, .overlap = 0, .multiple = 8, .pixels = 1});
   EXPECT_EQ(tiled(at::randn({1, 1, 5, 6}), 0.5, {}).x0.sizes(), at::IntArrayRef({1, 1, 5, 6}));
 }
 

@@ -57,6 +57,20 @@ TEST(VolumeRestorerTest, SlicesThatAreNotWantedPassAndWhatLiesOutsideTheRangeSta
   EXPECT_EQ(cut.sizes(), x.sizes());
 }
 
+TEST(VolumeRestorerTest, SlicesShareTheNoiseOfTheSampler) {
+  const MedicalModel model = small_model("denoise", 0);
+  ConfigNode sampler = ConfigNode::map();
+  sampler["name"] = ConfigNode("bridge_ddim");
+  sampler["steps"] = ConfigNode("3");
+  sampler["eta"] = ConfigNode("1");
+  const VolumeRestorer restorer(model, {.sampler = sampler});
+  CounterNoise noise(1);
+  const at::Tensor x = volume(1, 16, 16).repeat({3, 1, 1}).contiguous();
+  const at::Tensor out = restorer.denoise(x, 0.05, noise, "v", {});
+  EXPECT_LT((out[0] - out[2]).abs().max().item<double>(), 1e-6);
+  EXPECT_GT((restorer.denoise(x, 0.05, noise, "other", {}) - out).abs().max().item<double>(), 2e-6);
+}
+
 TEST(VolumeRestorerTest, MeansOfTheEnlargedAreTheInput) {
   const MedicalModel model = small_model("super_resolution", 1);
   const VolumeRestorer restorer(model, {});
@@ -75,9 +89,10 @@ TEST(VolumeRestorerTest, StopsWhenAskedAndRefusesAnotherTask) {
   const MedicalModel model = small_model("denoise", 0);
   const VolumeRestorer restorer(model, {});
   CounterNoise noise(1);
+  // Slices of 512 x 512 are restored one by one.
   int calls = 0;
-  expect_error(Errc::kInterrupted, "stopped after slice 2 of 4", [&] {
-    restorer.denoise(volume(4, 8, 8), 0.05, noise, "v", [&](const Progress& p) {
+  expect_error(Errc::kInterrupted, "stopped after slice 2 of 3", [&] {
+    restorer.denoise(volume(3, 512, 512), 0.05, noise, "v", [&](const Progress& p) {
       EXPECT_EQ(p.done, ++calls);
       return calls < 2;
     });

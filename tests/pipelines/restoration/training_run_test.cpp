@@ -68,7 +68,7 @@ TEST_F(RestorationTrainingTest, StartsFromTheWeightsOfAModelFile) {
   train(run("first", 3));
   TrainingRun further = run("further", 1);
   further.config.train.adam.lr = 1e-12;
-  further.from = folder / "first/model.safetensors";
+  further.initial = folder / "first/model.safetensors";
   train(further);
   const StateDict first = io::read_safetensors(folder / "first/model.safetensors"),
                   same = io::read_safetensors(folder / "further/model.safetensors");
