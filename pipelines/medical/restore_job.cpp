@@ -61,7 +61,6 @@ void RestoreJob::describe(const OpenedModel& model) {
                                {"program", "reseda " + request_.version}});
   description_ = "reseda medical restore";
   for (const auto& [name, value] : words_) description_ += (name == "task" ? ": " : "; ") + name + " " + value;
-  description_ += "; for research, not for diagnosis";
 }
 
 void RestoreJob::compute(app::ItemContext& context) {
@@ -93,7 +92,7 @@ void RestoreJob::save_file() {
   volume.geometry = refined(volume.geometry, request_.refinement());
   if (request_.derivation.strip_phi) volume.metadata.clear();
   io::VolumeWriting writing;
-  writing.provenance = description_;
+  writing.provenance = description_ + "; for research, not for diagnosis";
   const io::VolumeBytes encoded = io::encode_volume(item_.output, volume, writing);
   write_staged(item_.staged, item_.output, encoded.bytes);
   clipped_ = encoded.clipped;

@@ -17,7 +17,7 @@ namespace reseda::medical {
 
 struct VolumeRestorerConfig {
   ConfigNode sampler = {};  ///< in place of the model's own
-  diffusion::Tiling tiling;
+  diffusion::Tiling tiling = {};
 };
 
 /// Restores volumes slice by slice; the network sees each slice with its neighbours, by tiles. Numbers as in

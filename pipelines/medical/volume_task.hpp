@@ -20,7 +20,7 @@ inline constexpr const char* kTaskKey = "reseda.medical";
 struct VolumeTaskConfig {
   std::string task = "denoise";
   std::string modality = "any";
-  IntensityConfig intensity;
+  IntensityConfig intensity = {};
   std::int64_t neighbours = 2;
   template <class V>
   void fields(V& v) {
