@@ -15,6 +15,10 @@ struct MedicalModel {
 
   /// @throws Error{kCheckpoint} if the file is absent, is no restoration model of medical slices, or does not fit
   static MedicalModel load(const std::filesystem::path& file);
+
+  /// An unconditional prior of slices; its task has the intensities of configs/medical/prior.yaml and nothing else.
+  /// @throws Error{kCheckpoint} also if it is a restoration model
+  static MedicalModel load_prior(const std::filesystem::path& file);
 };
 
 }  // namespace reseda::medical

@@ -9,22 +9,24 @@
 
 namespace reseda::medical {
 
-ModelsByModality::ModelsByModality(std::string given, bool enlarges, c10::Device device, Precision precision)
-    : given_(std::move(given)), enlarges_(enlarges), device_(device), precision_(precision) {}
+ModelsByModality::ModelsByModality(std::string given, Use use, c10::Device device, Precision precision)
+    : given_(std::move(given)), use_(use), device_(device), precision_(precision) {}
 
 std::filesystem::path ModelsByModality::file(Modality modality) const {
   if (!given_.empty()) return app::find_model(given_);
-  if (enlarges_) return app::find_model("medical-sr");
+  if (use_ == Use::kPrior) return app::find_model("medical-prior");
+  if (use_ == Use::kEnlarge) return app::find_model("medical-sr");
   return app::find_model(modality == Modality::kCt ? "medical-denoise-ct" : "medical-denoise-mr");
 }
 
 const OpenedModel& ModelsByModality::of(Modality modality) {
   const std::filesystem::path path = file(modality);
   if (const auto found = opened_.find(path); found != opened_.end()) return found->second;
-  OpenedModel opened{MedicalModel::load(path), path, io::sha256_file(path, Errc::kCheckpoint)};
+  OpenedModel opened{use_ == Use::kPrior ? MedicalModel::load_prior(path) : MedicalModel::load(path), path,
+                     io::sha256_file(path, Errc::kCheckpoint)};
   const VolumeTaskConfig& task = opened.model.task;
-  RESEDA_REQUIRE(task.task == (enlarges_ ? "super_resolution" : "denoise"), Errc::kCheckpoint, path.string(),
-                 ": is a model for the task ", task.task);
+  RESEDA_REQUIRE(use_ == Use::kPrior || task.task == (use_ == Use::kEnlarge ? "super_resolution" : "denoise"),
+                 Errc::kCheckpoint, path.string(), ": is a model for the task ", task.task);
   if (task.modality == (modality == Modality::kCt ? "mr" : "ct"))
     log::warning(path.string(), ": was trained on ", task.modality == "ct" ? "CT" : "MR", ", and restores ",
                  modality_name(modality), " here");

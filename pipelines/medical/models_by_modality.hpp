@@ -20,11 +20,14 @@ struct OpenedModel {
 };
 
 /// The models of a run, each loaded when a volume first needs it. Without a model given by name, denoising takes
-/// medical-denoise-ct for CT and medical-denoise-mr for MR and PET, super-resolution medical-sr.
+/// medical-denoise-ct for CT and medical-denoise-mr for MR and PET, super-resolution medical-sr, and a prior is
+/// medical-prior.
 class ModelsByModality {
  public:
-  /// @param given  a shipped model by name or a file; empty: by modality @param enlarges  for super-resolution
-  ModelsByModality(std::string given, bool enlarges, c10::Device device, Precision precision);
+  enum class Use { kDenoise, kEnlarge, kPrior };
+
+  /// @param given  a shipped model by name or a file; empty: by modality
+  ModelsByModality(std::string given, Use use, c10::Device device, Precision precision);
 
   /// Where the model of a modality is. @throws Error{kCheckpoint}
   std::filesystem::path file(Modality modality) const;
@@ -35,7 +38,7 @@ class ModelsByModality {
 
  private:
   std::string given_;
-  bool enlarges_;
+  Use use_;
   c10::Device device_;
   Precision precision_;
   std::map<std::filesystem::path, OpenedModel> opened_;

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::int64_t kUnit = 16;  // sides that networks of up to five levels take
 
-/// A denoiser for sides that are multiples of `unit`, for all others: the last row and column are repeated.
 class Padded final : public diffusion::Denoiser {
  public:
   Padded(std::unique_ptr<diffusion::Denoiser> inner, std::int64_t unit) : inner_(std::move(inner)), unit_(unit) {}
@@ -53,17 +52,11 @@ void PriorConfig::validate() const {
   RESEDA_REQUIRE(views == 1 || views == 2 || views == 4, Errc::kUsage, "prior.views must be 1, 2 or 4, got ", views);
 }
 
-PriorDenoiser::PriorDenoiser(const std::filesystem::path& file, c10::Device device)
-    : model_(restoration::RestorationModel::load(file)) {
-  RESEDA_REQUIRE(!model_.config().conditional, Errc::kCheckpoint, file.string(),
-                 ": is a restoration model; reconstruction needs an unconditional prior");
-  model_.network().to(device);
-  for (const auto& [name, tensor] : model_.network().tensors()) tensor.set_requires_grad(false);
-  denoiser_ = std::make_unique<Padded>(model_.denoiser(), kUnit);
+std::unique_ptr<diffusion::Denoiser> for_any_sides(std::unique_ptr<diffusion::Denoiser> inner, std::int64_t unit) {
+  return std::make_unique<Padded>(std::move(inner), unit);
 }
 
-double PriorDenoiser::time_of(double ratio) const {
-  const diffusion::Process& process = model_.process();
+double time_of(const diffusion::Process& process, double ratio) {
   double low = process.t_end(), high = process.t_start();
   for (int i = 0; i < 60; ++i) {
     const double middle = 0.5 * (low + high);
@@ -73,9 +66,18 @@ double PriorDenoiser::time_of(double ratio) const {
   return process.nearest_time(0.5 * (low + high));
 }
 
+PriorDenoiser::PriorDenoiser(const std::filesystem::path& file, c10::Device device)
+    : model_(restoration::RestorationModel::load(file)) {
+  RESEDA_REQUIRE(!model_.config().conditional, Errc::kCheckpoint, file.string(),
+                 ": is a restoration model; reconstruction needs an unconditional prior");
+  model_.network().to(device);
+  for (const auto& [name, tensor] : model_.network().tensors()) tensor.set_requires_grad(false);
+  denoiser_ = for_any_sides(model_.denoiser(), kUnit);
+}
+
 at::Tensor PriorDenoiser::denoise(const at::Tensor& x, double sigma, std::int64_t views) const {
   const c10::NoGradGuard no_gradients;
-  const double t = time_of(2.0 * sigma), a = model_.process().at(t).a.scalar();
+  const double t = time_of(model_.process(), 2.0 * sigma), a = model_.process().at(t).a.scalar();
   const at::Tensor seen = model_.to_network(x) * a;
   at::Tensor sum = at::zeros_like(seen);
   for (std::int64_t view = 0; view < views; ++view) {

@@ -34,6 +34,12 @@ struct PriorConfig {
   void validate() const;
 };
 
+/// A denoiser for sides that are multiples of `unit`, for all others: the last row and column are repeated.
+std::unique_ptr<diffusion::Denoiser> for_any_sides(std::unique_ptr<diffusion::Denoiser> inner, std::int64_t unit);
+
+/// The time at which noise is to signal c_t / a_t = ratio, or the nearest one that the process has.
+double time_of(const diffusion::Process& process, double ratio);
+
 /// An unconditional prior of slices, black 0 and white 1, as a denoiser and as a prior of solvers.
 class PriorDenoiser {
  public:
@@ -53,7 +59,6 @@ class PriorDenoiser {
                         const inverse::ForwardOperator& op, double sigma_y, diffusion::SampleContext& context) const;
 
  private:
-  double time_of(double ratio) const;
   restoration::RestorationModel model_;
   std::unique_ptr<diffusion::Denoiser> denoiser_;
 };

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdio>
+#include <variant>
 
 #include "modules/core/error.hpp"
 #include "modules/core/log.hpp"
@@ -14,6 +15,13 @@ namespace {
 
 constexpr std::int64_t kLeastMove = 8, kMostMove = 32;
 
+using Engine = std::variant<VolumeRestorer, PriorRestorer>;
+
+Engine engine_of(const OpenedModel& model, const RestoreRequest& request) {
+  if (request.asks_prior()) return PriorRestorer(model.model, request.prior);
+  return VolumeRestorer(model.model, request.restorer);
+}
+
 /// One run of the restoration with what its steps share.
 class Restoring {
  public:
@@ -23,7 +31,7 @@ class Restoring {
         request_(request),
         item_(item),
         progress_(progress),
-        restorer_(model.model, request.restorer),
+        engine_(engine_of(model, request)),
         noise_(request.seed) {
     out_.range = intensity_range(scan.volume.voxels, scan.modality == Modality::kCt, model.model.task.intensity, item);
   }
@@ -70,8 +78,12 @@ class Restoring {
 
   at::Tensor denoised(const at::Tensor& voxels, const std::string& item, std::int64_t pass) {
     const double span = out_.range.high - out_.range.low;
-    at::Tensor out = restorer_.denoise(numbers_of(voxels), out_.noise.sigma / span, noise_, item, part(pass),
-                                       [this](std::int64_t slice) { return wanted(slice); });
+    at::Tensor out = std::visit(
+        [&](const auto& engine) {
+          return engine.denoise(numbers_of(voxels), out_.noise.sigma / span, noise_, item, part(pass),
+                                [this](std::int64_t slice) { return wanted(slice); });
+        },
+        engine_);
     out.mul_(span).add_(out_.range.low);
     if (request_.strength < 1) out.sub_(voxels).mul_(request_.strength).add_(voxels);
     keep(out, voxels);
@@ -93,8 +105,12 @@ class Restoring {
 
   at::Tensor enlarged() {
     const at::Tensor numbers = numbers_of(scan_.volume.voxels);
-    at::Tensor out = request_.task == "sr-inplane" ? restorer_.enlarge_in_plane(numbers, noise_, item_, part(0))
-                                                   : restorer_.enlarge_through_plane(numbers, noise_, item_, part(0));
+    at::Tensor out = std::visit(
+        [&](const auto& engine) {
+          return request_.task == "sr-inplane" ? engine.enlarge_in_plane(numbers, noise_, item_, part(0))
+                                               : engine.enlarge_through_plane(numbers, noise_, item_, part(0));
+        },
+        engine_);
     out.mul_(out_.range.high - out_.range.low).add_(out_.range.low);
     return out;
   }
@@ -124,7 +140,7 @@ class Restoring {
   const RestoreRequest& request_;
   const std::string& item_;
   const ProgressSink& progress_;
-  VolumeRestorer restorer_;
+  Engine engine_;
   CounterNoise noise_;
   Restoration out_;
 };

@@ -18,15 +18,19 @@ constexpr std::size_t kMostKeyBytes = 1 << 16;
 
 struct RestoreConfig {
   ConfigNode sampler;
+  PriorRestorerConfig red_diff;
   std::int64_t tile = diffusion::Tiling().tile, overlap = diffusion::Tiling().overlap,
-               pixels = diffusion::Tiling().pixels;
+               pixels = diffusion::Tiling().pixels, turns = VolumeRestorerConfig().turns;
   template <class V>
   void fields(V& v) {
     v("sampler", sampler, "sampler in place of the model's own: name and its options");
     v("tile", tile, "longest side of the tiles that the network sees, pixels");
     v("overlap", overlap, "least overlap of neighbouring tiles, pixels");
+    v("red_diff", red_diff, "settings of --engine red-diff, which sees whole slices");
+    v("turns", turns, "the mean of restorations of the slice turned and mirrored in 1 to 8 ways, best first");
     v("pixels", pixels, "most pixels of one call of the network");
   }
+  void validate() const { red_diff.validate(); }
 };
 
 RestoreConfig read_restore_config(const app::Flags& flags) {
@@ -73,6 +77,8 @@ io::Derivation derivation_of(const app::Flags& flags) {
 /// That flags fit the task.
 void check_flags(const app::Flags& flags) {
   RESEDA_REQUIRE(flags.text("output") != "-", Errc::kUsage, "-o must name a file or folder, volumes do not go to '-'");
+  RESEDA_REQUIRE(flags.text("engine") != "red-diff" || !flags.given("sampler"), Errc::kUsage,
+                 "--sampler is for --engine residual-diffusion alone");
   if (flags.text("task") == "denoise") return;
   for (const char* name : {"noise", "strength", "slices", "mask", "difference", "uncertainty"})
     RESEDA_REQUIRE(!flags.given(name), Errc::kUsage, "--", name, " is for --task denoise alone");
@@ -81,6 +87,8 @@ void check_flags(const app::Flags& flags) {
 RestoreRequest request_of(const app::Flags& flags, const RestoreConfig& config) {
   RestoreRequest request;
   request.task = flags.text("task");
+  request.engine = flags.text("engine");
+  request.prior = config.red_diff;
   request.modality = find_modality(flags.text("modality"));
   if (flags.given("noise")) request.sigma = flags.number("noise");
   request.strength = flags.number("strength");
@@ -91,6 +99,7 @@ RestoreRequest request_of(const app::Flags& flags, const RestoreConfig& config) 
   request.deviation = flags.text("uncertainty");
   request.report = flags.text("report");
   request.restorer.sampler = config.sampler;
+  request.restorer.turns = config.turns;
   request.restorer.tiling.tile = config.tile;
   request.restorer.tiling.overlap = config.overlap;
   request.restorer.tiling.pixels = config.pixels;
@@ -104,7 +113,7 @@ RestoreRequest request_of(const app::Flags& flags, const RestoreConfig& config) 
 ConfigNode effective_config(const app::Flags& flags, const RestoreConfig& config, const RestoreRequest& request,
                             const app::Compute& compute) {
   ConfigNode all = write_config(config);
-  for (const char* name : {"task", "modality", "slices", "compress", "difference", "uncertainty", "report"})
+  for (const char* name : {"task", "engine", "modality", "slices", "compress", "difference", "uncertainty", "report"})
     all[name] = ConfigNode(flags.text(name));
   all["noise"] = ConfigNode(request.sigma ? number_text(*request.sigma) : "");
   all["strength"] = ConfigNode(number_text(request.strength));
@@ -122,6 +131,7 @@ ConfigNode effective_config(const app::Flags& flags, const RestoreConfig& config
 void print_facts(const Scan& scan, const RestoreRequest& request, const ModelsByModality& models, bool json) {
   const OpenedScan opened = open_scan(scan, request);
   const std::int64_t bytes = memory_needed(scan_size(scan), request);
+  const PriorWork work = request.asks_prior() ? prior_work(scan_size(scan), request) : PriorWork{};
   const at::IntArrayRef size = opened.volume.voxels.sizes();
   const std::string shape = std::to_string(size[0]) + " x " + std::to_string(size[1]) + " x " + std::to_string(size[2]);
   metrics::NoiseLevel noise;
@@ -131,26 +141,29 @@ void print_facts(const Scan& scan, const RestoreRequest& request, const ModelsBy
     noise = blind_noise_level(opened.volume.voxels, opened.volume.padding, opened.modality);
   const std::string model = models.file(opened.modality).string();
   if (json) {
-    std::puts(io::JsonObject()
-                  .add("id", scan.input.id)
-                  .add("status", "looked at")
-                  .add("modality", modality_name(opened.modality))
-                  .add("size", shape)
-                  .add("units", opened.units)
-                  .add("noise", noise.sigma)
-                  .add("noise_low", noise.low)
-                  .add("noise_high", noise.high)
-                  .add("model", model)
-                  .add("memory_bytes", static_cast<std::size_t>(bytes))
-                  .line()
-                  .c_str());
+    io::JsonObject line;
+    line.add("id", scan.input.id)
+        .add("status", "looked at")
+        .add("modality", modality_name(opened.modality))
+        .add("size", shape)
+        .add("units", opened.units)
+        .add("noise", noise.sigma)
+        .add("noise_low", noise.low)
+        .add("noise_high", noise.high)
+        .add("model", model)
+        .add("memory_bytes", static_cast<std::size_t>(bytes));
+    if (request.asks_prior()) line.add("network_calls", static_cast<std::size_t>(work.calls));
+    std::puts(line.line().c_str());
     return;
   }
   const std::string level = request.enlarges() ? ""
                                                : "noise " + short_number(noise.sigma) + " (" + short_number(noise.low) +
                                                      " to " + short_number(noise.high) + ") " + opened.units + ", ";
-  std::printf("%s: %s, %s, %sabout %s of memory, model %s\n", scan.input.id.c_str(), modality_name(opened.modality),
-              shape.c_str(), level.c_str(), bytes_text(bytes).c_str(), model.c_str());
+  const std::string effort = request.asks_prior() ? std::to_string(work.calls) + " calls of the network (about " +
+                                                        short_number(work.seconds / 60) + " min on one core of a CPU), "
+                                                  : "";
+  std::printf("%s: %s, %s, %sabout %s of memory, %smodel %s\n", scan.input.id.c_str(), modality_name(opened.modality),
+              shape.c_str(), level.c_str(), bytes_text(bytes).c_str(), effort.c_str(), model.c_str());
 }
 
 int restore(const app::Flags& flags) {
@@ -160,7 +173,9 @@ int restore(const app::Flags& flags) {
   RestoreRequest request = request_of(flags, config);
   const app::Compute compute = app::open_compute(flags);
   request.seed = compute.seed;
-  ModelsByModality models(flags.text("model"), request.enlarges(), compute.device, compute.precision);
+  using Use = ModelsByModality::Use;
+  const Use use = request.asks_prior() ? Use::kPrior : request.enlarges() ? Use::kEnlarge : Use::kDenoise;
+  ModelsByModality models(flags.text("model"), use, compute.device, compute.precision);
 
   app::BatchOptions options = app::batch_options(flags);
   RESEDA_REQUIRE(!options.inputs.empty(), Errc::kUsage, "an input is missing; see --help");

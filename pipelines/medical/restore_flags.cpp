@@ -12,12 +12,18 @@ void add_restoration(app::FlagTable& table) {
              .help = "denoise; sr-inplane: twice the rows and columns; sr-through: twice the slices",
              .group = group,
              .choices = {"denoise", "sr-inplane", "sr-through"}});
+  table.add({.name = "engine",
+             .value = "residual-diffusion",
+             .help = "residual-diffusion: a trained model, few calls; red-diff: an unconditional prior, slow, for "
+                     "comparison; --print-config shows its settings",
+             .group = group,
+             .choices = {"residual-diffusion", "red-diff"}});
   table.add({.name = "model",
              .letter = 'm',
              .word = "NAME|FILE",
              .help = "a shipped model by name, or a safetensors file; by default medical-denoise-ct for CT, "
-                     "medical-denoise-mr for MR and also for PET, whose values are scaled as those of MR, and "
-                     "medical-sr for the other tasks",
+                     "medical-denoise-mr for MR and also for PET, whose values are scaled as those of MR, "
+                     "medical-sr for the other tasks, and medical-prior for red-diff",
              .group = group,
              .hint = app::ValueHint::kFile});
   table.add({.name = "modality",

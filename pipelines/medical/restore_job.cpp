@@ -45,8 +45,9 @@ std::vector<std::filesystem::path> RestoreJob::companions() const {
 void RestoreJob::describe(const OpenedModel& model) {
   const restoration::RestorationModelConfig& config = model.model.restoration.config();
   const std::string noise = short_number(after_.noise.sigma) + " " + before_.units;
-  const std::string sampler =
-      (request_.restorer.sampler.is_null() ? config.sampler : request_.restorer.sampler).to_json();
+  const ConfigNode method = request_.asks_prior()                 ? write_config(request_.prior)
+                            : request_.restorer.sampler.is_null() ? config.sampler
+                                                                  : request_.restorer.sampler;
   words_ = {{"task", request_.task}, {"modality", modality_name(before_.modality)}};
   if (!request_.enlarges())
     words_.emplace_back(
@@ -56,7 +57,7 @@ void RestoreJob::describe(const OpenedModel& model) {
                                           : ", given"));
   if (request_.strength < 1) words_.emplace_back("strength", number_text(request_.strength));
   words_.insert(words_.end(), {{"model", config.name + ", SHA-256 " + model.sha256.substr(0, 12)},
-                               {"sampler", sampler},
+                               {request_.asks_prior() ? "red-diff" : "sampler", method.to_json()},
                                {"seed", std::to_string(request_.seed)},
                                {"program", "reseda " + request_.version}});
   description_ = "reseda medical restore";

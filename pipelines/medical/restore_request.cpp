@@ -16,6 +16,10 @@ constexpr std::int64_t kProgramBytes = std::int64_t{350} << 20;
 constexpr std::int64_t kDenoiseBytes = 16, kInPlaneBytes = 80, kThroughBytes = 48;
 constexpr std::int64_t kReportBytes = 4, kDifferenceBytes = 8, kMaskBytes = 6, kDeviationBytes = 20, kWaitingBytes = 12;
 
+/// Red-diff: bytes of a pixel of the largest plane that the network sees, and seconds of a pixel of a call.
+constexpr std::int64_t kPriorBytes = 2000;
+constexpr double kPriorSeconds = 1e-5;
+
 std::int64_t slice_number(const std::string& text, const std::string& whole) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -73,7 +77,26 @@ std::int64_t memory_needed(const std::array<std::int64_t, 3>& size, const Restor
   if (!request.mask.empty()) each += kMaskBytes;
   if (!request.deviation.empty()) each += kDeviationBytes;
   if (request.items > 1) each += request.enlarges() ? 4 * kWaitingBytes : kWaitingBytes;
-  return kProgramBytes + size[0] * size[1] * size[2] * each;
+  const std::int64_t network = request.asks_prior() ? prior_work(size, request).pixels * kPriorBytes : 0;
+  return kProgramBytes + network + size[0] * size[1] * size[2] * each;
+}
+
+PriorWork prior_work(const std::array<std::int64_t, 3>& size, const RestoreRequest& request) {
+  const auto& [depth, height, width] = size;
+  std::int64_t planes = 0;
+  for (std::int64_t i = 0; i < depth; ++i) planes += request.slices.holds(i) ? 1 : 0;
+  PriorWork work{.calls = planes, .pixels = height * width};
+  double all = static_cast<double>(planes * work.pixels);
+  if (request.task == "sr-inplane") {
+    work.pixels *= 4;
+    all *= 4;
+  } else if (request.task == "sr-through") {
+    work = {.calls = height + width, .pixels = 2 * depth * std::max(height, width)};
+    all *= 4;  // twice the voxels, along two axes
+  }
+  work.calls *= request.prior.steps;
+  work.seconds = all * static_cast<double>(request.prior.steps) * kPriorSeconds;
+  return work;
 }
 
 std::filesystem::path companion_file(const std::filesystem::path& file, const std::string& item, std::size_t items) {

@@ -8,6 +8,7 @@
 
 #include "io/volume/derived_series.hpp"
 #include "pipelines/medical/modality.hpp"
+#include "pipelines/medical/prior_restorer.hpp"
 #include "pipelines/medical/volume_restorer.hpp"
 
 namespace reseda::medical {
@@ -33,7 +34,8 @@ std::string bytes_text(std::int64_t bytes);
 
 /// What is done to every volume of a run.
 struct RestoreRequest {
-  std::string task = "denoise";  ///< denoise, sr-inplane, sr-through
+  std::string task = "denoise";               ///< denoise, sr-inplane, sr-through
+  std::string engine = "residual-diffusion";  ///< or red-diff
   std::optional<Modality> modality = {};
   std::optional<double> sigma = {};  ///< of the noise, in units of the volume; nothing: measured
   double strength = 1;               ///< share of the restored volume; the rest is the input
@@ -41,6 +43,7 @@ struct RestoreRequest {
   std::filesystem::path mask = {};   ///< a volume; where it is 0 the input stays
   int samples = 8;                   ///< restorations from which the deviation is taken
   VolumeRestorerConfig restorer = {};
+  PriorRestorerConfig prior = {};  ///< of red-diff
   std::uint64_t seed = 0;
   std::int64_t max_memory = 0;  ///< bytes; 0: any
   std::size_t items = 1;        ///< volumes of the run: one is computed while others are written
@@ -50,11 +53,20 @@ struct RestoreRequest {
   std::string version = {};        ///< of the program
 
   bool enlarges() const { return task != "denoise"; }
+  bool asks_prior() const { return engine == "red-diff"; }
   io::Refinement refinement() const { return {task == "sr-through" ? 2 : 1, task == "sr-inplane" ? 2 : 1}; }
 };
 
 /// Bytes that restoring a volume of D x H x W takes at most, this program and its model included.
 std::int64_t memory_needed(const std::array<std::int64_t, 3>& size, const RestoreRequest& request);
+
+/// What red-diff costs for a volume of D x H x W.
+struct PriorWork {
+  std::int64_t calls = 0;   ///< of the network
+  std::int64_t pixels = 0;  ///< of one call, at most
+  double seconds = 0;       ///< on one core of a CPU, as measured: docs/medical.md
+};
+PriorWork prior_work(const std::array<std::int64_t, 3>& size, const RestoreRequest& request);
 
 /// The file of one of several items: `file`, with the item's name before the extension where there are more items.
 /// "out/diff.nii.gz" of "a/series-2" becomes "out/diff-a-series-2.nii.gz".

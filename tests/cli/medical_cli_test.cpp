@@ -226,6 +226,41 @@ TEST_F(MedicalCli, ADryRunTellsWhatItWouldDoAndWritesNothing) {
   EXPECT_FALSE(fs::exists(folder_ / "out/series-7"));
 }
 
+TEST_F(MedicalCli, APriorRestoresByRedDiff) {
+  folder_.write("prior.yaml",
+                "model: {network: {name: adm_unet, image_size: 16, channel_mult: [1, 1], attention_resolutions: "
+                "[]}}\ncrop: 16\nbatch: 1\nhold_out: 0\n");
+  const Outcome trained = run({"reseda-medical", "train", "--ct", (*shared_ / "train").string(), "--config",
+                               path("prior.yaml"), "-o", path("prior"), "--steps", "1", "--threads", "1"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  write_nrrd(folder_, "v.nrrd", 2, -1000);
+  const auto red_diff = [&](const Words& more, const std::string& model) {
+    Words words = {"reseda-medical", "restore", path("v.nrrd"),     "--threads", "1",  "--engine",
+                   "red-diff",       "--set",   "red_diff.steps=3", "--model",   model};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  const std::string prior = path("prior/model.safetensors");
+  const Outcome dry = red_diff({"-o", path("dry.nrrd"), "--dry-run"}, prior);
+  ASSERT_EQ(dry.code, 0) << dry.err;
+  EXPECT_THAT(dry.out, HasSubstr("6 calls of the network"));
+  ASSERT_EQ(red_diff({"-o", path("a.nrrd")}, prior).code, 0);
+  ASSERT_EQ(red_diff({"-o", path("b.nrrd")}, prior).code, 0);
+  EXPECT_THAT(folder_.read("a.nrrd"), AllOf(HasSubstr("sizes: 32 32 2"), HasSubstr("red-diff {")));
+  EXPECT_EQ(folder_.read("a.nrrd"), folder_.read("b.nrrd"));
+  const Outcome finer = red_diff({"-o", path("finer.nrrd"), "--task", "sr-through"}, prior);
+  ASSERT_EQ(finer.code, 0) << finer.err;
+  EXPECT_THAT(folder_.read("finer.nrrd"), HasSubstr("sizes: 32 32 4"));
+
+  const Outcome other = red_diff({"-o", path("x.nrrd")}, (*shared_ / "denoise-ct" / "model.safetensors").string());
+  EXPECT_EQ(other.code, 4);
+  EXPECT_THAT(other.err, HasSubstr("needs an unconditional prior"));
+  const Outcome wrong = run({"reseda-medical", "restore", path("v.nrrd"), "-o", path("x.nrrd"), "--model", prior});
+  EXPECT_EQ(wrong.code, 4);
+  EXPECT_THAT(wrong.err, HasSubstr("--engine red-diff"));
+  EXPECT_EQ(red_diff({"-o", path("x.nrrd"), "--sampler", "bridge_ddim"}, prior).code, 2);
+}
+
 TEST_F(MedicalCli, RefusesInputsThatCannotBeRight) {
   write_study("study", 3);
   const Outcome inside = restore({path("study"), "-o", path("study/out")});

@@ -62,6 +62,29 @@ TEST(RestoreRequest, AChestOf300SlicesFitsIntoFourGibibytes) {
   EXPECT_GT(memory_needed(chest, request), 4 * 4 * 300LL * 512 * 512);
 }
 
+TEST(RestoreRequest, WorkOfAPriorIsCountedByPlanes) {
+  RestoreRequest request;
+  request.engine = "red-diff";
+  request.prior.steps = 10;
+  request.slices = {3, 5};
+  const std::array<std::int64_t, 3> size = {20, 64, 48};
+  medical::PriorWork work = prior_work(size, request);
+  EXPECT_EQ(work.calls, 30);
+  EXPECT_EQ(work.pixels, 64 * 48);
+  RestoreRequest plain;
+  EXPECT_GT(memory_needed(size, request), memory_needed(size, plain)) << "a whole slice is seen at once";
+  request.slices = {};
+  request.task = "sr-inplane";
+  work = prior_work(size, request);
+  EXPECT_EQ(work.calls, 200);
+  EXPECT_EQ(work.pixels, 4 * 64 * 48);
+  request.task = "sr-through";
+  const medical::PriorWork through = prior_work(size, request);
+  EXPECT_EQ(through.calls, (64 + 48) * 10);
+  EXPECT_EQ(through.pixels, 40 * 64);
+  EXPECT_NEAR(through.seconds, work.seconds, 1e-9) << "as many pixels";
+}
+
 TEST(RestoreRequest, FurtherFilesOfSeveralItemsHaveTheirNames) {
   EXPECT_EQ(companion_file("out/diff.nii.gz", "a/series-2", 1), "out/diff.nii.gz");
   EXPECT_EQ(companion_file("out/diff.nii.gz", "a/series-2", 3), "out/diff-a-series-2.nii.gz");
