@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <array>
 
 #include "modules/core/error.hpp"
 
@@ -44,6 +45,24 @@ class SharedNoise final : public NoiseSource {
   NoiseSource& one_;
 };
 
+/// The ways in which a slice is turned, best first: 1 mirrors its rows, 2 its columns, then 4 transposes it.
+constexpr std::array<int, 8> kTurns = {0, 3, 4, 7, 1, 2, 5, 6};
+
+/// @param slices  [B,C,H,W]
+at::Tensor turned(at::Tensor slices, int way) {
+  if (way & 1) slices = slices.flip(2);
+  if (way & 2) slices = slices.flip(3);
+  if (way & 4) slices = slices.transpose(2, 3);
+  return slices.contiguous();
+}
+
+at::Tensor turned_back(at::Tensor slices, int way) {
+  if (way & 4) slices = slices.transpose(2, 3);
+  if (way & 2) slices = slices.flip(3);
+  if (way & 1) slices = slices.flip(2);
+  return slices.contiguous();
+}
+
 /// Slices that are restored in one go: as many small ones as fill a large one.
 constexpr std::int64_t kPixelsAtOnce = 262144;
 
@@ -65,6 +84,7 @@ VolumeRestorer::VolumeRestorer(const MedicalModel& model, VolumeRestorerConfig c
     : model_(model), config_(std::move(config)), network_(model.restoration.denoiser()) {
   config_.tiling.multiple = model.restoration.multiple();
   config_.tiling.validate();
+  RESEDA_REQUIRE(config_.turns >= 1 && config_.turns <= 8, Errc::kUsage, "turns must be 1 to 8, got ", config_.turns);
   const ConfigNode& sampler = config_.sampler.is_null() ? model.restoration.config().sampler : config_.sampler;
   sampler_ = diffusion::make_sampler(sampler);
 }
@@ -91,13 +111,19 @@ at::Tensor VolumeRestorer::restore(const at::Tensor& numbers, std::int64_t axis,
       seen.push_back(neighbourhood(numbers, axis, i, model_.task.neighbours));
     }
     if (places.empty()) continue;
-    const at::Tensor slices = 2.0 * at::cat(seen).clamp_(range.least, range.most) - 1.0;
-    const restoration::Pairs pairs =
-        slice_condition(slices.to(device), at::full({slices.size(0)}, static_cast<float>(sigma)));
-    const WithNeighbours denoiser(tiled, pairs.extra);
-    diffusion::SampleContext context{shared, item, {}, {}};
-    const at::Tensor change =
-        (0.5 * (sampler_->run(pairs.y, model_.restoration.process(), denoiser, context) - pairs.y)).cpu();
+    const at::Tensor slices = (2.0 * at::cat(seen).clamp_(range.least, range.most) - 1.0).to(device),
+                     level = at::full({slices.size(0)}, static_cast<float>(sigma));
+    at::Tensor change;
+    for (std::int64_t turn = 0; turn < config_.turns; ++turn) {
+      const int way = kTurns[static_cast<std::size_t>(turn)];
+      const restoration::Pairs pairs = slice_condition(turned(slices, way), level);
+      const WithNeighbours denoiser(tiled, pairs.extra);
+      diffusion::SampleContext context{shared, item, {}, {}};
+      const at::Tensor one =
+          turned_back(sampler_->run(pairs.y, model_.restoration.process(), denoiser, context) - pairs.y, way);
+      change = change.defined() ? change + one : one;
+    }
+    change = (change * (0.5 / static_cast<double>(config_.turns))).cpu();
     for (const std::int64_t i : places) out.select(axis, i).add_(change[i - first][0]);
     RESEDA_REQUIRE(!progress || progress({end, count, ""}), Errc::kInterrupted, "stopped after slice ", end, " of ",
                    count);

@@ -17,6 +17,7 @@ namespace reseda::medical {
 
 struct VolumeRestorerConfig {
   ConfigNode sampler = {};  ///< in place of the model's own
+  std::int64_t turns = 2;   ///< the mean of restorations of the slice turned and mirrored in 1 to 8 ways
   diffusion::Tiling tiling = {};
 };
 

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "tests/pipelines/medical/small_model.hpp"
 #include "tests/support/expect_error.hpp"
@@ -69,6 +72,32 @@ TEST(VolumeRestorerTest, SlicesShareTheNoiseOfTheSampler) {
   const at::Tensor out = restorer.denoise(x, 0.05, noise, "v", {});
   EXPECT_LT((out[0] - out[2]).abs().max().item<double>(), 1e-6);
   EXPECT_GT((restorer.denoise(x, 0.05, noise, "other", {}) - out).abs().max().item<double>(), 2e-6);
+}
+
+TEST(VolumeRestorerTest, AllTurnsTogetherAreBlindToTheWayASliceLies) {
+  const MedicalModel model = small_model("denoise", 0);
+  const VolumeRestorer all(model, {.turns = 8}), one(model, {.turns = 1});
+  CounterNoise noise(1);
+  const at::Tensor x = volume(1, 16, 16);
+  const std::vector<std::pair<const char*, std::function<at::Tensor(const at::Tensor&)>>> ways = {
+      {"rows", [](const at::Tensor& v) { return v.flip(1); }},
+      {"columns", [](const at::Tensor& v) { return v.flip(2); }},
+      {"transposed", [](const at::Tensor& v) { return v.transpose(1, 2).contiguous(); }}};
+  for (const auto& [name, way] : ways) {
+    EXPECT_LT((way(all.denoise(x, 0.05, noise, "v", {})) - all.denoise(way(x), 0.05, noise, "v", {}))
+                  .abs()
+                  .max()
+                  .item<double>(),
+              2e-6)
+        << name;
+    EXPECT_GT((way(one.denoise(x, 0.05, noise, "v", {})) - one.denoise(way(x), 0.05, noise, "v", {}))
+                  .abs()
+                  .max()
+                  .item<double>(),
+              1e-4)
+        << name;
+  }
+  expect_error(Errc::kUsage, "turns must be 1 to 8, got 9", [&] { VolumeRestorer(model, {.turns = 9}); });
 }
 
 TEST(VolumeRestorerTest, MeansOfTheEnlargedAreTheInput) {
