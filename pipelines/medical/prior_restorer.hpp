@@ -17,7 +17,7 @@ namespace reseda::medical {
 
 /// How RED-diff asks a prior of slices; lengths are in standard deviations of the noise, so that one setting fits all.
 struct PriorRestorerConfig {
-  std::int64_t steps = 30;
+  std::int64_t steps = 15;
   double least_noise = 1.0, most_noise = 2.0;
   double lr = 0.1;
   double obs_weight = 0.5;

@@ -18,7 +18,7 @@ constexpr std::int64_t kReportBytes = 4, kDifferenceBytes = 8, kMaskBytes = 6, k
 
 /// Red-diff: bytes of a pixel of the largest plane that the network sees, and seconds of a pixel of a call.
 constexpr std::int64_t kPriorBytes = 2000;
-constexpr double kPriorSeconds = 1e-5;
+constexpr double kPriorSeconds = 2e-5;
 
 std::int64_t slice_number(const std::string& text, const std::string& whole) {
   std::int64_t number = 0;
