@@ -6,6 +6,7 @@
 #include "io/record/file_bytes.hpp"
 #include "io/record/json_lines.hpp"
 #include "io/record/sha256.hpp"
+#include "io/volume/volume.hpp"
 #include "pipelines/common/batch_runner.hpp"
 #include "pipelines/common/config_layers.hpp"
 #include "pipelines/medical/restore_flags.hpp"
@@ -166,6 +167,12 @@ void print_facts(const Scan& scan, const RestoreRequest& request, const ModelsBy
               shape.c_str(), level.c_str(), bytes_text(bytes).c_str(), effort.c_str(), model.c_str());
 }
 
+/// Whether an output is a file by its name, or standard output; else it is a folder, there or not.
+bool names_volume(const std::string& output) {
+  const auto ends = [&](const std::string& extension) { return output.ends_with(extension); };
+  return output.empty() || output == "-" || std::ranges::any_of(io::volume_extensions(), ends);
+}
+
 int restore(const app::Flags& flags) {
   const RestoreConfig config = read_restore_config(flags);
   if (app::printed_config(flags, write_config(config))) return 0;
@@ -186,6 +193,7 @@ int restore(const app::Flags& flags) {
                                                               .output = options.output});
   request.items = scans.size();
   options.found = items_of(scans, options.inputs);
+  if (options.found->one_file && !names_volume(options.output)) options.output += '/';
   options.config = effective_config(flags, config, request, compute);
   options.model_sha256 = models.sha256();
   request.derivation.identity = io::sha256(options.config.to_json()) + options.model_sha256;

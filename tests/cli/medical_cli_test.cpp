@@ -116,7 +116,7 @@ TEST_F(MedicalCli, AStudyBecomesADerivedSeriesAndASecondRunHasNothingToDo) {
   ASSERT_EQ(files.size(), 5U);
   const std::string& third = files.at("series-7/IM00003.dcm");
   EXPECT_THAT(third, AllOf(HasSubstr("DERIVED\\SECONDARY\\AXIAL\\DENOISED"), HasSubstr("Thorax denoised"),
-                           HasSubstr("-16\\-16\\5"), HasSubstr("Doe^Jane"), HasSubstr("not for diagnosis"),
+                           HasSubstr("-16\\-16\\5"), HasSubstr("Doe^Jane"), HasSubstr("research use only"),
                            HasSubstr("reseda medical restore: task denoise; modality CT; noise ")))
       << "positions, patient and what was done";
   const Outcome second = restore({path("study"), "-o", path("out"), "--json"});
@@ -134,6 +134,9 @@ TEST_F(MedicalCli, AFileBecomesAFileAndSaysHowItWasMade) {
   EXPECT_THAT(done.err, HasSubstr("taken for CT by its values"));
   EXPECT_THAT(folder_.read("restored.nrrd"),
               AllOf(HasSubstr("type: int16"), HasSubstr("sizes: 32 32 4"), HasSubstr("(5,6,7)"), HasSubstr("seed 5")));
+  ASSERT_EQ(restore({path("v.nrrd"), "-o", path("results"), "--seed", "5"}).code, 0)
+      << "a folder that is not there yet";
+  EXPECT_TRUE(fs::exists(folder_ / "results/v.nrrd"));
   const Outcome again = restore({path("v.nrrd"), "-o", path("restored.nrrd")});
   EXPECT_EQ(again.code, 5);
   EXPECT_THAT(again.err, HasSubstr("--overwrite"));
