@@ -321,7 +321,9 @@ TEST_F(BatchCli, ASignalEndsWaitingForStandardInput) {
   ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
   Process process({"/bin/sh", "-c", "exec " RESEDA_BIN_DIR "/echo_tool copy - -o x.txt <>pipe"},
                   {.folder = folder_.path()});
-  sleep_ms(700);
+  // Under load the program may take seconds until it handles signals.
+  ASSERT_TRUE(eventually([&] { return process.catches(SIGINT); }));
+  sleep_ms(300);
   process.send(SIGINT);
   const Outcome got = process.wait(10);
   EXPECT_EQ(got.code, 130);

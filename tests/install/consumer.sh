@@ -11,5 +11,7 @@ line=$("$work/consumer/consumer")
 echo "$line"
 # k = 2.6: b = (k - 1) / (k^2 - 1) = 1 / (k + 1) at half time
 [ "$line" = "sb_ve at t = 0.5: a = 0.7222, b = 0.2778, c = 0.4918" ]
-"$work/prefix/bin/reseda" help | grep -q speech
-"$work/prefix/bin/reseda" tools models | grep -q reseda-16k
+"$work/prefix/bin/reseda" help >"$work/help"
+"$work/prefix/bin/reseda" tools models >"$work/models"
+grep -q speech "$work/help"
+grep -q reseda-16k "$work/models"

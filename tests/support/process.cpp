@@ -74,6 +74,13 @@ Process::~Process() {
   if (err_ >= 0) ::close(err_);
 }
 
+bool Process::catches(int signal) const {
+  std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("SigCgt:")) return (std::stoull(line.substr(7), nullptr, 16) >> (signal - 1)) & 1;
+  return false;
+}
+
 void Process::send(int signal) const { ::kill(pid_, signal); }
 
 Outcome Process::wait(double seconds) {

@@ -31,6 +31,8 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  /// Whether the program has a handler for this signal by now.
+  bool catches(int signal) const;
   void send(int signal) const;
   /// Collects the streams until the end; kills the process after `seconds`.
   Outcome wait(double seconds = 60);
