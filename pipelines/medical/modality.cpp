@@ -7,7 +7,7 @@
 namespace reseda::medical {
 namespace {
 
-constexpr double kAirHu = -500;
+constexpr double kAirHu = -500, kLeastHu = -1024;
 constexpr std::int64_t kSlicesLookedAt = 64;
 
 }  // namespace
@@ -36,6 +36,8 @@ metrics::NoiseLevel blind_noise_level(const at::Tensor& voxels, const at::Tensor
     const at::Tensor inside = slices.masked_select(outside.logical_not());
     if (inside.numel() > 0) slices = slices.masked_fill(outside, inside.min());
   }
+  // Below the air of CT lies only padding that no header marks.
+  if (modality == Modality::kCt) slices = slices.clamp_min(kLeastHu);
   return modality == Modality::kMr ? metrics::rician_noise_level(slices) : metrics::gaussian_noise_level(slices);
 }
 

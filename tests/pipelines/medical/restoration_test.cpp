@@ -119,6 +119,14 @@ TEST(DisplayWindows, OfOtherModalitiesEndAtAHighPercentile) {
   EXPECT_EQ(medical::display_windows(at::zeros({1, 2, 2}), medical::Modality::kMr)[0].high, 1);
 }
 
+TEST(BlindNoiseLevel, OfCtIsThatOfTheBodyWhereFarLowerPaddingIsNotMarked) {
+  at::manual_seed(2);
+  at::Tensor scan = -1000.0 + 5.0 * at::randn({4, 128, 128});
+  scan.narrow(1, 56, 64).narrow(2, 32, 64).copy_(20.0 * at::randn({4, 64, 64}));
+  scan.narrow(1, 0, 48).fill_(-3024);
+  EXPECT_NEAR(medical::blind_noise_level(scan, {}, medical::Modality::kCt).sigma, 20.0, 3.0);
+}
+
 TEST(GuessModality, AirInHounsfieldUnitsMakesCt) {
   EXPECT_EQ(medical::guess_modality(at::tensor({-1000.0F, 100.0F})), medical::Modality::kCt);
   EXPECT_EQ(medical::guess_modality(at::tensor({-499.0F, 100.0F})), medical::Modality::kMr);
