@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -12,6 +11,7 @@
 #include "io/volume/dicom_writer.hpp"
 #include "io/volume/volume.hpp"
 #include "modules/core/error.hpp"
+#include "tests/fuzz/fuzz_folder.hpp"
 #include "tests/fuzz/fuzz_targets.hpp"
 
 namespace reseda::fuzz {
@@ -20,36 +20,14 @@ namespace {
 // A few bytes can stand for millions of equal voxels.
 constexpr std::int64_t kMaxVoxels = 1 << 16;
 
-/// ITK looks at names, so bytes go into a file of the name that they look like; the folder goes with the process.
-class Place {
- public:
-  Place() {
-    const std::filesystem::path memory = "/dev/shm";
-    std::string name =
-        (std::filesystem::exists(memory) ? memory : std::filesystem::temp_directory_path()) / "reseda-fuzz-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    folder_ = name;
-  }
-  ~Place() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-
-  std::filesystem::path write(std::string_view bytes) const {
-    const char* name = bytes.starts_with("NRRD")                ? "v.nrrd"
-                       : bytes.starts_with("ObjectType")        ? "v.mha"
-                       : bytes.starts_with("\x1f\x8b")          ? "v.nii.gz"
-                       : bytes.substr(0, 132).ends_with("DICM") ? "v.dcm"
-                                                                : "v.nii";
-    std::ofstream(folder_ / name, std::ios::binary) << bytes;
-    return folder_ / name;
-  }
-
- private:
-  std::filesystem::path folder_;
-};
+/// ITK looks at names: the one that these bytes look like.
+std::string name_of(std::string_view bytes) {
+  return bytes.starts_with("NRRD")                ? "v.nrrd"
+         : bytes.starts_with("ObjectType")        ? "v.mha"
+         : bytes.starts_with("\x1f\x8b")          ? "v.nii.gz"
+         : bytes.substr(0, 132).ends_with("DICM") ? "v.dcm"
+                                                  : "v.nii";
+}
 
 /// Everything that a derived file is made of, for any data set that can be parsed.
 void derive(std::string_view bytes) {
@@ -68,9 +46,9 @@ void derive(std::string_view bytes) {
 }  // namespace
 
 void volume(std::span<const std::uint8_t> bytes) {
-  static const Place place;
+  static const FuzzFolder folder;
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const std::filesystem::path file = place.write(text);
+  const std::filesystem::path file = folder.write(name_of(text), text);
   for (const bool whole : {true, false}) {
     try {
       if (whole) io::read_volume(file, {.voxels = kMaxVoxels});
