@@ -58,7 +58,7 @@ class Restoring {
   }
 
   at::Tensor numbers_of(const at::Tensor& voxels) const {
-    at::Tensor numbers = (voxels - out_.range.low).div_(out_.range.high - out_.range.low);
+    at::Tensor numbers = out_.range.to_numbers(voxels);
     if (scan_.volume.padding.defined()) numbers.masked_fill_(scan_.volume.padding, 0.0);
     return numbers;
   }

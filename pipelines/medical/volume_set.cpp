@@ -44,8 +44,8 @@ void IntensityConfig::validate() const {
   RESEDA_REQUIRE(most >= 1, Errc::kUsage, "intensity.most must be at least 1, got ", most);
 }
 
-at::Tensor IntensityRange::to_numbers(const at::Tensor& voxels) const { return (voxels - low) / (high - low); }
-at::Tensor IntensityRange::to_voxels(const at::Tensor& numbers) const { return numbers * (high - low) + low; }
+at::Tensor IntensityRange::to_numbers(const at::Tensor& voxels) const { return (voxels - low).div_(high - low); }
+at::Tensor IntensityRange::to_voxels(const at::Tensor& numbers) const { return (numbers * (high - low)).add_(low); }
 
 IntensityRange intensity_range(const at::Tensor& voxels, bool ct, const IntensityConfig& config,
                                const std::string& name) {
