@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "io/array/npy_writer.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -117,6 +118,22 @@ TEST(Npy, RefusesSizesBeyondTheFile) {
   refuse("fewer values", "(0, 9223372036854775807, 9223372036854775807)");
   refuse("whole number", "(99999999999999999999,)");
   refuse("fewer values", "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)");
+}
+
+TEST(NpyWriter, WritesWhatNumpySaves) {
+  const std::string bytes = npy_bytes(at::tensor({1, 2, 256}, at::kShort).view({3, 1}));
+  // Magic, version 1.0, the header padded so that values begin at a multiple of 64, two bytes each, low byte first.
+  EXPECT_EQ(bytes.substr(0, 8), std::string("\x93NUMPY\x01\x00", 8));
+  ASSERT_EQ(bytes.size() % 64, 6U);
+  EXPECT_NE(bytes.find("{'descr': '<i2', 'fortran_order': False, 'shape': (3, 1), }"), std::string::npos);
+  EXPECT_EQ(bytes.substr(bytes.size() - 6), std::string("\x01\x00\x02\x00\x00\x01", 6));
+  EXPECT_EQ(npy_bytes(at::zeros({2})), npy_bytes(at::zeros({4}).slice(0, 0, 4, 2)));
+  for (const at::ScalarType type : {at::kBool, at::kByte, at::kLong, at::kHalf, at::kDouble, at::kComplexFloat}) {
+    const at::Tensor values = at::tensor({0, 1, 1, 0, 1, 0}).view({2, 3}).to(type).t();
+    const at::Tensor back = parse(npy_bytes(values));
+    EXPECT_TRUE(back.equal(values) && back.scalar_type() == type) << type;
+  }
+  expect_error(Errc::kOutput, "", [] { npy_bytes(at::zeros({2}, at::kBFloat16)); });
 }
 
 }  // namespace

@@ -161,6 +161,9 @@ TEST(BridgeLoss, VanishesForTheTargetOfEveryProcess) {
                                            process->rate(0.8))});
       EXPECT_NEAR(loss(right, x0, y, eps, times).item<double>(), 0, 1e-20) << entry->name << name;
       EXPECT_NEAR(loss(right + 2, x0, y, eps, times).item<double>(), 4, 1e-9) << entry->name << name;
+      // Errors of 2 in units of 4 for one item and of 0.5 for the other: the mean of 0.25 and 16.
+      const at::Tensor unit = at::tensor({4.0, 0.5}, at::kDouble).view({2, 1, 1, 1});
+      EXPECT_NEAR(loss(right + 2, x0, y, eps, times, unit).item<double>(), 8.125, 1e-8) << entry->name << name;
       EXPECT_LT((x[1] - process->at(0.8).sample(x0[1], y[1], eps[1])).abs().max().item<double>(), 1e-12);
     }
   }

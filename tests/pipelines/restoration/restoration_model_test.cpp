@@ -61,6 +61,34 @@ TEST(RestorationModelTest, DenoisersClipTheCleanImageAndKeepOrDeriveTheNoise) {
   EXPECT_FALSE(at::allclose(derived.eps, kept.eps, 1e-3, 1e-3));
 }
 
+TEST(RestorationModelTest, SeesSquaresOfPixelsAsChannelsAndCountsInTheNoiseThatItIsTold) {
+  const at::NoGradGuard no_gradients;
+  RestorationModelConfig config = tiny_config();
+  config.patch = 2;
+  config.level_is_unit = true;
+  config.target = "residual";
+  for (const auto& [key, value] : {std::pair{"channels", "4"}, {"out_dim", "4"}, {"condition_channels", "8"}})
+    config.network[key] = ConfigNode(value);
+  at::manual_seed(4);
+  const RestorationModel model(config);
+  EXPECT_EQ(model.multiple(), 2 * model.network().time_multiple());
+  const at::Tensor x = at::randn({2, 1, 16, 8}), y = at::randn({2, 1, 16, 8}), t = at::full({2}, 3.0F);
+  // A standard deviation of 0.04 is the level 5 * 0.04 - 1 = -0.8.
+  const at::Tensor level = noise_level(at::full({1}, 0.04F)).expand({2, 1, 16, 8});
+  EXPECT_NEAR(level[0][0][0][0].item<double>(), -0.8, 1e-6);
+  EXPECT_NEAR(noise_unit(level)[0][0][0][0].item<double>(), 0.04, 1e-7);
+  // Channel 2 i + j of a patch is its pixel in row i and column j.
+  const auto patches = [](const at::Tensor& image) {
+    return image.view({2, image.size(1), 8, 2, 4, 2}).permute({0, 1, 3, 5, 2, 4}).reshape({2, -1, 8, 4});
+  };
+  const at::Tensor seen = patches(at::cat({y, level}, 1)), raw = model.network().forward(patches(x), seen, t);
+  const at::Tensor expected = 0.04 * raw.view({2, 2, 2, 8, 4}).permute({0, 3, 1, 4, 2}).reshape({2, 1, 16, 8});
+  EXPECT_LT((model.predict(x, {.y = y, .extra = level}, t) - expected).abs().max().item<double>(), 1e-6);
+  config.target = "x0";
+  expect_error(Errc::kUsage, "model.level_is_unit needs the target residual, got x0",
+               [&] { RestorationModel{config}; });
+}
+
 TEST(RestorationModelTest, AResfusionModelIsClippedToo) {
   const at::NoGradGuard no_gradients;
   RestorationModelConfig config = tiny_config();
