@@ -26,7 +26,8 @@ struct TrainConfig {
   }
 };
 
-/// Trains a model that restores slices: it sees the measured slice, its neighbours and the level of the noise.
+/// Trains a model that restores slices: it sees the measured slice, its neighbours and the level of the noise. Where
+/// hold_out is not 0, other crops of the same volumes validate: the figures are of seen anatomy.
 bool train_restoration(restoration::TrainingRun& run, const TrainConfig& config, VolumeSet volumes) {
   run.metadata[kTaskKey] = write_config(config.task).to_json();
   const restoration::RestorationModel model = restoration::seeded_model(run);
