@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-30}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(safetensors zip pickle torch_legacy array image volume)
+[ ${#targets[@]} -gt 0 ] || targets=(safetensors zip pickle torch_legacy array image volume kspace)
 
 probe=$(mktemp -d)
 trap 'rm -rf "$probe"' EXIT
