@@ -56,8 +56,9 @@ double ssim_of_one(const at::Tensor& x, const at::Tensor& y, double data_range, 
   const at::Tensor sxx = scale * (windowed_mean(x * x, weights) - mx * mx);
   const at::Tensor syy = scale * (windowed_mean(y * y, weights) - my * my);
   const at::Tensor sxy = scale * (windowed_mean(x * y, weights) - mx * my);
-  const at::Tensor map = (2.0 * mx * my + c1) * (2.0 * sxy + c2) / ((mx * mx + my * my + c1) * (sxx + syy + c2));
-  return map.mean().item<double>();
+  const at::Tensor luminance = (2.0 * mx * my + c1) / (mx * mx + my * my + c1);
+  const at::Tensor contrast = (2.0 * sxy + c2) / (sxx + syy + c2);
+  return (luminance * (config.clip_contrast ? contrast.clamp_min(0.0) : contrast)).mean().item<double>();
 }
 
 }  // namespace

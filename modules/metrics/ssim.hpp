@@ -21,6 +21,7 @@ struct SsimConfig {
   double sigma = 1.5;      ///< of the Gaussian, in pixels, > 0
   SsimCovariance covariance = SsimCovariance::kPopulation;
   double k1 = 0.01, k2 = 0.03;  ///< stabilise dark and flat places, >= 0
+  bool clip_contrast = false;   ///< (2 sxy + C2) / (sxx + syy + C2) below 0, where both images run opposite, counts 0
 };
 
 /// The index as first published, and as most papers on images report it: 11 x 11 Gaussian, sigma 1.5, population
@@ -34,6 +35,11 @@ constexpr SsimConfig ssim_wang2004() { return {}; }
 constexpr SsimConfig ssim_uniform7() {
   return {.window = SsimWindow::kUniform, .size = 7, .covariance = SsimCovariance::kSample};
 }
+
+/// pyiqa's ssim, in which opposite structure counts as none. pyiqa takes colours as video_luma(., kNearest), and images
+/// of any size as they are (its default does not reduce them).
+/// Official: chaofengc/IQA-PyTorch pyiqa/archs/ssim_arch.py
+constexpr SsimConfig ssim_pyiqa() { return {.clip_contrast = true}; }
 
 /// Mean structural similarity of an estimate.
 ///   SSIM = mean of (2 mx my + C1)(2 sxy + C2) / ((mx^2 + my^2 + C1)(sxx + syy + C2)),  C1 = (k1 R)^2, C2 = (k2 R)^2

@@ -43,6 +43,16 @@ Gradient image_gradient(const at::Tensor& slice, const std::array<double, 2>& sp
   return {derivative(values, 0, spacing[0]), derivative(values, 1, spacing[1])};
 }
 
+double gradient_ratio(const at::Tensor& reference, const at::Tensor& estimate) {
+  RESEDA_REQUIRE(reference.sizes() == estimate.sizes(), Errc::kInput,
+                 "gradient_ratio: both images must have one shape, got ", reference.sizes(), " and ", estimate.sizes());
+  const auto mean = [](const at::Tensor& image) {
+    const Gradient gradient = image_gradient(image, {1.0, 1.0});
+    return at::hypot(gradient.rows, gradient.columns).mean().item<double>();
+  };
+  return mean(estimate) / mean(reference);
+}
+
 double edge_sharpness(const at::Tensor& reference, const at::Tensor& estimate, const at::Tensor& mask,
                       const std::array<double, 2>& spacing) {
   check_mask(reference, estimate, mask);

@@ -15,6 +15,12 @@ struct Gradient {
 /// @throws Error{kInput} unless the slice is a real [H,W] of at least 2 x 2 pixels
 Gradient image_gradient(const at::Tensor& slice, const std::array<double, 2>& spacing);
 
+/// How sharp an estimate is beside its reference: mean |grad estimate| / mean |grad reference|, pixels as unit. 1: as
+/// sharp; below: blurred. Unlike edge_sharpness, noise and invented detail raise it.
+/// @return infinity where only the estimate has a gradient, NaN where neither has
+/// @throws Error{kInput} as image_gradient, or on unlike shapes
+double gradient_ratio(const at::Tensor& reference, const at::Tensor& estimate);
+
 /// How much of the reference's edges an estimate has.
 ///   S = sum over E of (grad estimate . grad reference) / sum over E of |grad reference|^2
 /// E: the pixels of the mask whose reference gradient is among the largest 2 %. 1: as sharp; below: blurred; above:

@@ -6,7 +6,9 @@
 
 #include "modules/core/error.hpp"
 #include "modules/metrics/image_pair.hpp"
+#include "modules/metrics/luma.hpp"
 #include "modules/metrics/psnr.hpp"
+#include "modules/metrics/spectral_error.hpp"
 #include "modules/metrics/ssim.hpp"
 
 namespace reseda::metrics {
@@ -102,6 +104,45 @@ TEST(Ssim, EqualIsOneAndLeadingDimensionsAreAveraged) {
   const at::Tensor a = at::stack({x, x, y}).unsqueeze(0), b = at::stack({y, x, x}).unsqueeze(0);
   EXPECT_NEAR(ssim(a, b, 255.0), (1.0 + 2 * 0.9978520990579219) / 3, 1e-10) << "and it is symmetric";
   EXPECT_TRUE(std::isnan(ssim(x, x * std::numeric_limits<double>::quiet_NaN(), 255.0)));
+}
+
+TEST(Ssim, OppositeStructureMayCountAsNone) {
+  const at::Tensor x = at::tensor({-1.0, 0.0, 1.0}).expand({3, 3});
+  SsimConfig config{.window = SsimWindow::kUniform, .size = 3, .k1 = 0.5, .k2 = 0.5};
+  EXPECT_NEAR(ssim(x, -x, 2.0, config), (-4.0 / 3 + 1) / (4.0 / 3 + 1), 1e-12);
+  config.clip_contrast = true;
+  EXPECT_EQ(ssim(x, -x, 2.0, config), 0.0);
+  const auto [u, v] = made_images(16, 13);
+  EXPECT_NEAR(ssim(u, v, 255.0, ssim_pyiqa()), 0.9978520990579219, 1e-10) << "no window runs opposite";
+}
+
+TEST(VideoLuma, HandValues) {
+  const at::Tensor rgb = at::tensor({0, 255, 255, 0, 0, 255, 0, 0, 0, 255, 0, 255}, at::kInt).view({3, 1, 4});
+  EXPECT_TRUE(at::allclose(video_luma(rgb, LumaRounding::kNone), at::tensor({16.0, 235.0, 81.481, 40.966}).view({1, 4}),
+                           0, 1e-12));
+  EXPECT_TRUE(video_luma(rgb, LumaRounding::kNearest).equal(at::tensor({16.0, 235.0, 81.0, 41.0}).view({1, 4})));
+  EXPECT_EQ(message(
+                [&] {
+                  video_luma(at::zeros({1, 4, 4}), LumaRounding::kNone);
+                },
+                Errc::kInput),
+            "video_luma: expected colours [.., 3, H, W], got [1, 4, 4]");
+}
+
+TEST(SpectralError, HandValues) {
+  // A constant of 3 on 2 x 2 pixels has the one amplitude 12, with R = 6: ln(1 + 2).
+  const at::Tensor x = at::full({2, 2}, 3.0);
+  EXPECT_NEAR(spectral_error(x, at::zeros({2, 2}), 6.0), 1.0, 1e-12) << "nothing is left";
+  EXPECT_NEAR(spectral_error(x, 2 * x, 6.0), std::log(5.0) / std::log(3.0) - 1, 1e-12);
+  // 1 more in one pixel: amplitude 1/R more in all four.
+  at::Tensor y = x.clone();
+  y[0][1] += 6.0;
+  EXPECT_NEAR(spectral_error(x, y, 6.0),
+              std::sqrt(std::pow(std::log(4.0 / 3), 2) + 3 * std::pow(std::log(2.0), 2)) / std::log(3.0), 1e-12);
+  const auto [u, v] = made_images(24, 20);
+  EXPECT_EQ(spectral_error(u, u, 255.0), 0.0);
+  EXPECT_NEAR(spectral_error(u, u.roll({3, 5}, {0, 1}), 255.0), 0.0, 1e-12) << "shifts are not seen";
+  EXPECT_NEAR(spectral_error(4 * u, 4 * v, 4 * 255.0), spectral_error(u, v, 255.0), 1e-12) << "no unit";
 }
 
 TEST(ImageMetrics, BadInputIsNamed) {

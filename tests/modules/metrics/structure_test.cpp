@@ -31,6 +31,17 @@ TEST(ImageGradient, HandValues) {
   tests::expect_error(Errc::kInput, "2 x 2", [] { image_gradient(at::zeros({1, 5}), {1, 1}); });
 }
 
+TEST(GradientRatio, HandValues) {
+  const at::Tensor x = at::tensor({0.0, 1.0, 4.0, 2.0, 2.0, 2.0}).view({2, 3});
+  EXPECT_NEAR(gradient_ratio(x, 3 - 2 * x), 2.0, 1e-12);
+  // A ramp of slope 3 along columns and 4 along rows against one of slope 1.
+  const at::Tensor i = at::arange(4, at::kDouble).unsqueeze(1), j = at::arange(5, at::kDouble);
+  EXPECT_NEAR(gradient_ratio(i + 0 * j, 4 * i + 3 * j), 5.0, 1e-12);
+  EXPECT_NEAR(gradient_ratio(4 * i + 3 * j, i + 0 * j), 0.2, 1e-12);
+  EXPECT_TRUE(std::isnan(gradient_ratio(at::ones({3, 3}), at::ones({3, 3}))));
+  tests::expect_error(Errc::kInput, "one shape", [] { gradient_ratio(at::ones({3, 3}), at::ones({3, 4})); });
+}
+
 TEST(EdgeSharpness, IsTheRatioOfSlopesAndNoiseDoesNotCount) {
   const at::Tensor sharp = edge(128, 6), blurred = edge(128, 9), mask = at::ones({128, 128}, at::kBool);
   EXPECT_NEAR(edge_sharpness(sharp, sharp, mask, {1, 1}), 1.0, 1e-12);
