@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "modules/core/error.hpp"
+#include "modules/nets/image_input.hpp"
 #include "modules/nn/pixel_attention.hpp"
 #include "modules/nn/sinusoidal_embedding.hpp"
 
@@ -59,9 +60,7 @@ at::ScalarType torso_type(const AdmConfig& config, at::ScalarType compute_type) 
 }
 
 at::Tensor torso_input(const AdmConfig& config, at::ScalarType compute_type, const at::Tensor& joined) {
-  const bool trains_on_cpu = at::GradMode::is_enabled() && joined.device().is_cpu();
-  return joined.to(torso_type(config, compute_type))
-      .contiguous(trains_on_cpu ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast);
+  return in_fast_layout(joined.to(torso_type(config, compute_type)));
 }
 
 AdmStage::AdmStage(std::vector<std::shared_ptr<nn::AdmLayer>> layers) : layers_(std::move(layers)) {

@@ -116,8 +116,7 @@ class AdmEncoder : public torch::nn::Module {
 /// the network's is float32.
 at::ScalarType torso_type(const AdmConfig& config, at::ScalarType compute_type);
 
-/// The joined input in that type and in the faster memory layout: channels last, but channels first where gradients are
-/// recorded on the CPU, whose backward pass of group normalisation takes 15 times as long with channels last.
+/// The joined input in that type and in_fast_layout().
 at::Tensor torso_input(const AdmConfig& config, at::ScalarType compute_type, const at::Tensor& joined);
 
 }  // namespace reseda::nets

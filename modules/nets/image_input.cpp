@@ -35,6 +35,11 @@ at::Tensor image_input(const ImageInput& input, const at::Tensor& x, const at::T
   return at::cat(parts, 1);
 }
 
+at::Tensor in_fast_layout(const at::Tensor& map) {
+  const bool trains_on_cpu = at::GradMode::is_enabled() && map.device().is_cpu();
+  return map.contiguous(trains_on_cpu ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast);
+}
+
 void require_times(const at::Tensor& t, const at::Tensor& x) {
   RESEDA_REQUIRE(t.dim() == 1 && t.size(0) == x.size(0), Errc::kInternal, "network: t must be [B]");
 }

@@ -65,12 +65,20 @@ AdmDownsample::AdmDownsample(std::int64_t channels, WithConv with_conv) {
     op_ = register_module("op", std::make_shared<PlainConv2d>(channels, channels, kHalving));
 }
 
+AdmDownsample::AdmDownsample(std::int64_t in, std::int64_t out) {
+  op_ = register_module("op", std::make_shared<PlainConv2d>(in, out, kHalving));
+}
+
 at::Tensor AdmDownsample::forward(const at::Tensor& x, const at::Tensor& /*silu_temb*/) const {
   return op_ ? op_->forward(x) : mean_pixels(x);
 }
 
 AdmUpsample::AdmUpsample(std::int64_t channels, WithConv with_conv) {
   if (with_conv == WithConv::kYes) conv_ = register_module("conv", std::make_shared<PlainConv2d>(channels, channels));
+}
+
+AdmUpsample::AdmUpsample(std::int64_t in, std::int64_t out) {
+  conv_ = register_module("conv", std::make_shared<PlainConv2d>(in, out));
 }
 
 at::Tensor AdmUpsample::forward(const at::Tensor& x, const at::Tensor& /*silu_temb*/) const {

@@ -64,7 +64,9 @@ enum class WithConv { kYes, kNo };
 class AdmDownsample : public AdmLayer {
  public:
   AdmDownsample(std::int64_t channels, WithConv with_conv);
-  /// @return [B,C,H/2,W/2], rounded up with a convolution and down without
+  /// With a convolution that changes the channels.
+  AdmDownsample(std::int64_t in, std::int64_t out);
+  /// @return [B,out,H/2,W/2], rounded up with a convolution and down without
   at::Tensor forward(const at::Tensor& x, const at::Tensor& silu_temb) const override;
 
  private:
@@ -75,7 +77,9 @@ class AdmDownsample : public AdmLayer {
 class AdmUpsample : public AdmLayer {
  public:
   AdmUpsample(std::int64_t channels, WithConv with_conv);
-  /// @return [B,C,2H,2W]
+  /// With a convolution that changes the channels.
+  AdmUpsample(std::int64_t in, std::int64_t out);
+  /// @return [B,out,2H,2W]
   at::Tensor forward(const at::Tensor& x, const at::Tensor& silu_temb) const override;
 
  private:
