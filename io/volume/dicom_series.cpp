@@ -16,6 +16,7 @@
 #include "io/volume/pixel_codec.hpp"
 #include "io/volume/series_files.hpp"
 #include "io/volume/slice_values.hpp"
+#include "io/volume/voxel_memory.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::io {
@@ -126,7 +127,7 @@ Volume read_series(const DicomSeries& series, const SeriesReading& reading) {
   volume.metadata = {{"modality", series.modality}, {"units", series.units}};
   volume.even = std::none_of(series.problems.begin(), series.problems.end(),
                              [](const StackProblem& problem) { return problem.kind != Irregular::kTilt; });
-  volume.voxels = at::empty({depth, series.rows, series.columns}, at::kFloat);
+  volume.voxels = detail::voxel_memory({depth, series.rows, series.columns}, at::kFloat);
   float* voxels = volume.voxels.mutable_data_ptr<float>();
   const detail::QuietGdcm quiet;
   std::vector<ReadFacts> facts(files.size());

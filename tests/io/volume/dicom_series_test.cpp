@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "io/volume/voxel_memory.hpp"
 #include "tests/io/volume/dicom_bytes.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -51,6 +52,16 @@ TEST(DicomSeries, IsSortedByPosition) {
   EXPECT_EQ(volume.metadata.at("units"), "HU");
   EXPECT_FALSE(volume.padding.defined());
   EXPECT_TRUE(volume.even);
+}
+
+TEST(DicomSeries, LargePagesHoldTheVoxelsAndNoMore) {
+  // Smaller than a large page, and several of them with a rest.
+  for (const std::int64_t depth : {1, 5}) {
+    at::Tensor voxels = io::detail::voxel_memory({depth, 600, 701}, at::kFloat);
+    EXPECT_EQ(voxels.sizes(), at::IntArrayRef({depth, 600, 701}));
+    EXPECT_EQ(voxels.storage().nbytes(), static_cast<std::size_t>(depth * 600 * 701 * 4));
+    EXPECT_EQ(voxels.fill_(2).sum().item<double>(), 2.0 * static_cast<double>(depth * 600 * 701));
+  }
 }
 
 TEST(DicomSeries, IrregularStacksAreRefusedUnlessAccepted) {
