@@ -127,6 +127,19 @@ TEST_F(MedicalCli, AStudyBecomesADerivedSeriesAndASecondRunHasNothingToDo) {
   EXPECT_NE(tree_of(folder_ / "out"), files);
 }
 
+TEST_F(MedicalCli, TheExampleIsRestored) {
+  const std::string example = RESEDA_SOURCE_DIR "/examples/medical/ct";
+  const Outcome done = run({"reseda-medical", "restore", example, "-o", path("restored"), "--model",
+                            RESEDA_SOURCE_DIR "/models/medical-denoise-ct.safetensors", "--slices", "3", "--set",
+                            "turns=1", "--threads", "1", "--json"});
+  ASSERT_EQ(done.code, 0) << done.err;
+  EXPECT_THAT(done.err, HasSubstr("series-2: noise 17."));
+  const auto before = tree_of(example), after = tree_of(folder_ / "restored");
+  ASSERT_EQ(before.size(), 5U);
+  ASSERT_EQ(after.size(), 5U);
+  EXPECT_THAT(after.at("series-2/IM00003.dcm"), AllOf(HasSubstr("-101\\41\\-543.800049"), HasSubstr("LIDC-IDRI-0314")));
+}
+
 TEST_F(MedicalCli, AFileBecomesAFileAndSaysHowItWasMade) {
   write_nrrd(folder_, "v.nrrd", 4, -1000);
   const Outcome done = restore({path("v.nrrd"), "-o", path("restored.nrrd"), "--seed", "5"});
