@@ -4,6 +4,9 @@
 #include <cmath>
 #include <cstdio>
 
+#include "io/record/json_lines.hpp"
+#include "modules/core/error.hpp"
+
 namespace reseda::app {
 
 std::string fixed_text(double value, int decimals) {
@@ -18,6 +21,32 @@ std::string fixed_text(double value, int decimals) {
 std::string interval_text(const metrics::MeanInterval& interval, int decimals) {
   return fixed_text(interval.mean, decimals) + " [" + fixed_text(interval.low, decimals) + ", " +
          fixed_text(interval.high, decimals) + "]";
+}
+
+std::string interval_json(const metrics::MeanInterval& interval) {
+  return io::JsonObject()
+      .add("mean", interval.mean)
+      .add("low", interval.low)
+      .add("high", interval.high)
+      .add("count", interval.count)
+      .add("left_out", interval.left_out)
+      .line();
+}
+
+const char* better_name(Better better) {
+  switch (better) {
+    case Better::kHigher:
+      return "higher";
+    case Better::kLower:
+      return "lower";
+    case Better::kNearZero:
+      return "near 0";
+    case Better::kNearOne:
+      return "near 1";
+    case Better::kNeither:
+      return "";
+  }
+  RESEDA_INVARIANT(false);
 }
 
 }  // namespace reseda::app

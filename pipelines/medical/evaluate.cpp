@@ -11,6 +11,7 @@
 #include "modules/core/log.hpp"
 #include "pipelines/common/failure.hpp"
 #include "pipelines/common/report_files.hpp"
+#include "pipelines/common/report_flags.hpp"
 #include "pipelines/common/terminal.hpp"
 #include "pipelines/medical/evaluation/evaluation_json.hpp"
 #include "pipelines/medical/evaluation/evaluation_page.hpp"
@@ -133,10 +134,9 @@ int evaluate(const app::Flags& flags) {
   if (!folder.empty()) app::prepare_report(folder, kOutputs, flags.on("overwrite"));
 
   Evaluation evaluation;
-  evaluation.bootstrap = {.draws = flags.integer("draws"), .seed = static_cast<std::uint64_t>(flags.integer("seed"))};
+  evaluation.bootstrap = app::bootstrap_of(flags);
   evaluation.facts = {{"compared", std::to_string(pairs.size()) + (pairs.size() == 1 ? " scan" : " scans")},
-                      {"interval", "95 %, " + std::to_string(flags.integer("draws")) + " bootstrap draws, seed " +
-                                       std::to_string(flags.integer("seed"))},
+                      {"interval", app::interval_fact(flags)},
                       {"made by", std::string("reseda ") + app::version() + " medical evaluate"}};
   evaluation.scans = score_pairs(pairs, flags.text("kind"));
   std::vector<Errc> failures;
@@ -183,15 +183,7 @@ app::FlagTable evaluate_flags() {
                      "for values below -500",
              .group = scans,
              .choices = {"auto", "ct", "other"}});
-  table.add({.name = "output",
-             .letter = 'o',
-             .word = "FOLDER",
-             .help = "where scores.tsv, scores.json and report.html go; without it only the means are printed",
-             .group = report,
-             .hint = app::ValueHint::kFolder});
-  table.add(
-      {.name = "overwrite", .type = FlagType::kSwitch, .help = "replace files of an earlier report", .group = report});
-  table.add({.name = "json", .type = FlagType::kSwitch, .help = "print the scores as JSON", .group = report});
+  table.add(app::report_flags("scores.tsv, scores.json and report.html"));
   table.add({.name = "dry-run",
              .letter = 'n',
              .type = FlagType::kSwitch,
@@ -208,19 +200,7 @@ app::FlagTable evaluate_flags() {
              .word = "LOW:HIGH",
              .help = "values that are black and white in pictures; by default -160:240 of CT, else from the reference",
              .group = report});
-  table.add({.name = "draws",
-             .type = FlagType::kInteger,
-             .value = "10000",
-             .help = "resamples of the slices behind the 95 % intervals",
-             .group = report,
-             .least = 1,
-             .most = 1000000});
-  table.add({.name = "seed",
-             .type = FlagType::kInteger,
-             .value = "0",
-             .help = "seed of the resamples",
-             .group = report,
-             .least = 0});
+  table.add(app::interval_flags("slices"));
   return table;
 }
 

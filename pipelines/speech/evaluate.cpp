@@ -16,6 +16,7 @@
 #include "modules/metrics/summary.hpp"
 #include "pipelines/common/failure.hpp"
 #include "pipelines/common/report_files.hpp"
+#include "pipelines/common/report_flags.hpp"
 #include "pipelines/common/terminal.hpp"
 #include "pipelines/speech/evaluation/evaluation_record.hpp"
 #include "pipelines/speech/evaluation/svg_text.hpp"
@@ -168,8 +169,7 @@ std::vector<std::pair<std::string, std::string>> facts_of(const app::Flags& flag
   for (const std::string& spec : flags.list("scores")) facts.emplace_back("scores", spec);
   facts.emplace_back("compared",
                      std::to_string(table.rows.size()) + " files, " + fixed_text(seconds / 60, 1) + " minutes");
-  facts.emplace_back("interval", "95 %, " + std::to_string(flags.integer("draws")) + " bootstrap draws, seed " +
-                                     std::to_string(flags.integer("seed")));
+  facts.emplace_back("interval", app::interval_fact(flags));
   facts.emplace_back("made by", std::string("reseda ") + app::version() + " speech evaluate");
   return facts;
 }
@@ -200,8 +200,7 @@ int evaluate(const app::Flags& flags) {
   page.order = worst_first(table, page.ordered_by);
   page.notes = notes_on(table);
   for (std::size_t c = 0; c < table.columns.size(); ++c)
-    page.summary.push_back(metrics::bootstrap_mean(
-        table.column(c), {.draws = flags.integer("draws"), .seed = static_cast<std::uint64_t>(flags.integer("seed"))}));
+    page.summary.push_back(metrics::bootstrap_mean(table.column(c), app::bootstrap_of(flags)));
   std::vector<Errc> codes;
   for (const ItemResult& result : results) {
     if (result.problem.empty()) continue;
@@ -265,15 +264,7 @@ app::FlagTable evaluate_flags() {
              .group = files,
              .hint = app::ValueHint::kFile,
              .repeatable = true});
-  table.add({.name = "output",
-             .letter = 'o',
-             .word = "FOLDER",
-             .help = "where scores.csv, scores.json and report.html go; without it only the means are printed",
-             .group = report,
-             .hint = app::ValueHint::kFolder});
-  table.add(
-      {.name = "overwrite", .type = FlagType::kSwitch, .help = "replace files of an earlier report", .group = report});
-  table.add({.name = "json", .type = FlagType::kSwitch, .help = "print the scores as JSON", .group = report});
+  table.add(app::report_flags("scores.csv, scores.json and report.html"));
   table.add({.name = "sort",
              .word = "COLUMN",
              .help = "column that decides worst and best; by default d_si_sdr or si_sdr",
@@ -293,19 +284,7 @@ app::FlagTable evaluate_flags() {
              .group = report,
              .least = 0.1,
              .most = 600});
-  table.add({.name = "draws",
-             .type = FlagType::kInteger,
-             .value = "10000",
-             .help = "resamples of the files behind the 95 % intervals",
-             .group = report,
-             .least = 1,
-             .most = 1000000});
-  table.add({.name = "seed",
-             .type = FlagType::kInteger,
-             .value = "0",
-             .help = "seed of the resamples",
-             .group = report,
-             .least = 0});
+  table.add(app::interval_flags("files"));
   table.add({.name = "jobs",
              .letter = 'j',
              .type = FlagType::kInteger,

@@ -29,21 +29,11 @@ std::string object_of(const std::vector<std::pair<std::string, std::string>>& fi
   return "{" + joined(out, between) + "}";
 }
 
-std::string interval(const metrics::MeanInterval& m) {
-  return io::JsonObject()
-      .add("mean", m.mean)
-      .add("low", m.low)
-      .add("high", m.high)
-      .add("count", m.count)
-      .add("left_out", m.left_out)
-      .line();
-}
-
 std::string definition(const ScoreName& name) {
   return io::JsonObject()
       .add("label", name.label)
       .add("unit", name.unit)
-      .add("better", better_name(name.better))
+      .add("better", app::better_name(name.better))
       .add("metric", name.metric)
       .add("range", name.range)
       .add("window", name.window)
@@ -118,9 +108,10 @@ std::string to_json(const Evaluation& evaluation, const std::vector<KindSummary>
     std::vector<std::pair<std::string, std::string>> scores;
     for (const ScoreSummary& score : kind.scores) {
       std::vector<std::pair<std::string, std::string>> fields = {{"definition", definition(*score.name)},
-                                                                 {"restored", interval(score.restored)}};
+                                                                 {"restored", app::interval_json(score.restored)}};
       if (has_input(evaluation))
-        fields.insert(fields.end(), {{"input", interval(score.input)}, {"change", interval(score.change)}});
+        fields.insert(fields.end(),
+                      {{"input", app::interval_json(score.input)}, {"change", app::interval_json(score.change)}});
       scores.emplace_back(score.name->key, object_of(fields, ",\n  "));
     }
     kinds.emplace_back(kind_name(kind.kind), object_of(scores, ",\n "));

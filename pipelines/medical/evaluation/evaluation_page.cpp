@@ -33,7 +33,7 @@ void add_summary(io::HtmlReport& report, const KindSummary& kind, bool input) {
   std::size_t left_out = 0;
   for (const ScoreSummary& score : kind.scores) {
     const int decimals = score.name->decimals;
-    Cells row = {label_of(*score.name), better_name(score.name->better)};
+    Cells row = {label_of(*score.name), app::better_name(score.name->better)};
     if (input) row.push_back(interval_text(score.input, decimals));
     row.push_back(interval_text(score.restored, decimals));
     if (input) row.push_back(interval_text(score.change, decimals));

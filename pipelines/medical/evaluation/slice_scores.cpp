@@ -80,22 +80,6 @@ void add_structure(std::vector<double>& out, const at::Tensor& reference, const 
 
 }  // namespace
 
-const char* better_name(Better better) {
-  switch (better) {
-    case Better::kHigher:
-      return "higher";
-    case Better::kLower:
-      return "lower";
-    case Better::kNearZero:
-      return "near 0";
-    case Better::kNearOne:
-      return "near 1";
-    case Better::kNeither:
-      return "";
-  }
-  RESEDA_INVARIANT(false);
-}
-
 const std::vector<ScoreName>& scores_of(ScanKind kind) {
   static const std::vector<ScoreName> ct = ct_scores(), other = other_scores();
   return kind == ScanKind::kCt ? ct : other;

@@ -7,16 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/common/score_text.hpp"
+
 namespace reseda::medical {
 
 /// CT has units of its own, and windows that readers use; everything else is scored by its own range.
 enum class ScanKind { kCt, kOther };
 
-/// Which way a score improves.
-enum class Better { kHigher, kLower, kNearZero, kNearOne, kNeither };
-
-/// "higher", "lower", "near 0", "near 1", "".
-const char* better_name(Better better);
+using app::Better;
 
 /// A score and what it means. In every record the definition stands next to the number.
 struct ScoreName {

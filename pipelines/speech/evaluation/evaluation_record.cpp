@@ -8,6 +8,7 @@
 #include "io/record/json_lines.hpp"
 #include "modules/core/config.hpp"
 #include "modules/core/error.hpp"
+#include "pipelines/common/score_text.hpp"
 
 namespace reseda::speech {
 namespace {
@@ -59,15 +60,7 @@ std::string to_json(const EvaluationPage& page) {
   for (const auto& [name, value] : page.facts) facts.add(name, value);
   std::vector<std::string> summary, rows, failures;
   for (std::size_t c = 0; c < page.summary.size(); ++c) {
-    const metrics::MeanInterval& m = page.summary[c];
-    summary.push_back(json_quoted(page.table->columns[c]) + ": " +
-                      io::JsonObject()
-                          .add("mean", m.mean)
-                          .add("low", m.low)
-                          .add("high", m.high)
-                          .add("count", m.count)
-                          .add("left_out", m.left_out)
-                          .line());
+    summary.push_back(json_quoted(page.table->columns[c]) + ": " + app::interval_json(page.summary[c]));
   }
   for (const ScoreTable::Row& row : page.table->rows) {
     io::JsonObject object;
