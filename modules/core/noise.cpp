@@ -12,37 +12,10 @@
 #include <numbers>
 
 #include "modules/core/error.hpp"
+#include "modules/core/philox_stream.hpp"
 
 namespace reseda {
 namespace {
-
-std::uint64_t fnv1a_64(std::string_view text) {
-  std::uint64_t hash = 0xCBF29CE484222325ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
-  return hash;
-}
-
-std::uint32_t fnv1a_32(std::string_view text) {
-  std::uint32_t hash = 0x811C9DC5U;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x01000193U;
-  return hash;
-}
-
-std::array<std::uint32_t, 2> split(std::uint64_t key) {
-  return {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)};
-}
-
-struct Stream {
-  std::array<std::uint32_t, 2> key;
-  std::uint32_t step, stream;
-  std::array<std::uint32_t, 4> block(std::uint64_t index) const {
-    return philox4x32({static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32), step, stream}, key);
-  }
-};
-
-Stream stream_of(std::uint64_t seed, std::string_view item, std::string_view stream, std::uint32_t step) {
-  return {split(seed ^ fnv1a_64(item)), step, fnv1a_32(stream)};
-}
 
 /// 53 random bits as a double in [0, 1).
 double unit(std::uint32_t low, std::uint32_t high) {
@@ -78,7 +51,7 @@ at::Tensor CounterNoise::normal(const DrawKey& key, at::IntArrayRef shape, at::S
   const std::int64_t count = out.numel() * (complex ? 2 : 1);
   const std::uint64_t first = key.first * (complex ? 2 : 1);
   auto* values = static_cast<float*>(out.data_ptr());
-  const Stream stream = stream_of(seed_, key.item, key.stream, key.step);
+  const PhiloxStream stream = philox_stream(seed_, key.item, key.stream, key.step);
   const double scale = complex ? std::sqrt(0.5) : 1.0;
   at::parallel_for(0, count, 1 << 14, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end;) {
@@ -94,7 +67,7 @@ at::Tensor CounterNoise::normal(const DrawKey& key, at::IntArrayRef shape, at::S
 at::Tensor CounterNoise::uniform(const DrawKey& key, at::IntArrayRef shape) {
   at::Tensor out = at::empty(shape, at::TensorOptions().dtype(at::kFloat));
   auto* values = out.data_ptr<float>();
-  const Stream stream = stream_of(seed_, key.item, key.stream, key.step);
+  const PhiloxStream stream = philox_stream(seed_, key.item, key.stream, key.step);
   for (std::int64_t i = 0; i < out.numel(); ++i) {
     const std::uint64_t index = key.first + static_cast<std::uint64_t>(i);
     // 24 bits are what float32 holds below 1.
@@ -129,7 +102,9 @@ at::Tensor RecordedNoise::take(at::IntArrayRef shape, at::ScalarType dtype) {
   return draw;
 }
 
-at::Tensor RecordedNoise::normal(const DrawKey&, at::IntArrayRef shape, at::ScalarType dtype) { return take(shape, dtype); }
+at::Tensor RecordedNoise::normal(const DrawKey&, at::IntArrayRef shape, at::ScalarType dtype) {
+  return take(shape, dtype);
+}
 at::Tensor RecordedNoise::uniform(const DrawKey&, at::IntArrayRef shape) { return take(shape, at::kFloat); }
 
 at::Tensor ZeroNoise::normal(const DrawKey&, at::IntArrayRef shape, at::ScalarType dtype) {
@@ -140,10 +115,10 @@ at::Tensor ZeroNoise::uniform(const DrawKey&, at::IntArrayRef shape) {
 }
 
 Chooser::Chooser(std::uint64_t seed, std::string_view item, std::string_view stream, std::uint32_t step)
-    : key_(split(seed ^ fnv1a_64(item))), step_(step), stream_(fnv1a_32(stream)) {}
+    : key_(philox_stream(seed, item, stream, step).key), step_(step), stream_(fnv1a_32(stream)) {}
 
 double Chooser::uniform() {
-  const auto block = Stream{key_, step_, stream_}.block(next_ / 2);
+  const auto block = PhiloxStream{key_, step_, stream_}.block(next_ / 2);
   const std::size_t lane = 2 * (next_++ % 2);
   return unit(block[lane], block[lane + 1]);
 }
