@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+
+#include "modules/nets/rrcm_vit.hpp"
+#include "tests/golden/golden_case.hpp"
+
+namespace reseda::golden {
+
+/// rRCM's network by a json's settings, with weights. @param classes  0 for the encoder with its projector
+std::shared_ptr<nets::RrcmVit> make_rrcm(const nlohmann::json& config, std::int64_t classes, const StateDict& weights);
+
+/// The tensor of a network by its name. @throws Error{kInput} where there is none
+at::Tensor tensor_of(const nets::Network& network, const std::string& name);
+
+}  // namespace reseda::golden

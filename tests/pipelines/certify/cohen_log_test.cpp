@@ -1,0 +1,46 @@
+#include "pipelines/certify/cohen_log.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/expect_error.hpp"
+
+namespace reseda::tests {
+namespace {
+
+using namespace certify;
+
+TEST(CohenLog, ReadsWhatItWrites) {
+  const CohenRow row = {.index = 20, .label = 3, .predicted = 3, .radius = 0.456, .seconds = 86400.5};
+  EXPECT_EQ(cohen_line(row), "20\t3\t3\t0.456\t1\t1 day, 0:00:00.500000");
+  const CohenLog log = parse_cohen_log(cohen_header(true) + "\n" + cohen_line(row) + "\n");
+  ASSERT_EQ(log.rows.size(), 1U);
+  EXPECT_EQ(log.rows[0].radius, 0.456);
+  EXPECT_EQ(log.rows[0].seconds, 86400.5);
+  EXPECT_TRUE(log.rows[0].correct());
+  EXPECT_FALSE(log.other_correct);
+}
+
+TEST(CohenLog, ReadsPredictions) {
+  const CohenLog log = parse_cohen_log("idx\tlabel\tpredict\tcorrect\ttime\n4\t1\t-1\t0\t15.3\n");
+  EXPECT_FALSE(log.rows[0].radius.has_value());
+  EXPECT_FALSE(log.images()[0].correct);
+  EXPECT_EQ(log.rows[0].seconds, 15.3);
+}
+
+TEST(CohenLog, NamesTheLineItCannotRead) {
+  const std::string header = cohen_header(true) + "\n";
+  expect_error(Errc::kInput, "line 1: the header lacks the column idx",
+               [] { parse_cohen_log("0\t1\t1\t0.5\t1\t3\n"); });
+  expect_error(Errc::kInput, "line 2 has 3 columns, expected 6", [&] { parse_cohen_log(header + "0\t1\t2\n"); });
+  expect_error(Errc::kInput, "line 3: 'x' is not a number",
+               [&] { parse_cohen_log(header + "0\t1\t1\t0.5\t1\t3\n1\tx\t1\t0.5\t1\t3\n"); });
+}
+
+TEST(CohenLog, KeepsTheTrapOfMax) {
+  EXPECT_EQ(cohen_subset(8, 2, 6), (std::vector<std::int64_t>{0, 2, 4}));
+  EXPECT_EQ(cohen_subset(8, 3, 5), (std::vector<std::int64_t>{0, 3, 6}));
+  EXPECT_EQ(cohen_subset(3, 1, -1), (std::vector<std::int64_t>{0, 1, 2}));
+}
+
+}  // namespace
+}  // namespace reseda::tests
