@@ -16,6 +16,7 @@ struct TargetName {
 };
 constexpr std::array kTargetNames = {TargetName{Target::kX0, "x0"},
                                      TargetName{Target::kEps, "eps"},
+                                     TargetName{Target::kScaledEps, "scaled_eps"},
                                      TargetName{Target::kScore, "score"},
                                      TargetName{Target::kV, "v"},
                                      TargetName{Target::kVelocity, "velocity"},
@@ -62,6 +63,10 @@ Estimates from_x0(const at::Tensor& x0, const at::Tensor& x, const at::Tensor& y
 
 Estimates from_eps(Target target, const at::Tensor& eps, const at::Tensor& x, const at::Tensor& y, const Marginal& m) {
   return {remainder(x, y, m, m.c, eps, reciprocal(m.a, target, "a")), eps};
+}
+
+Estimates from_scaled_eps(const at::Tensor& noise, const at::Tensor& x, const at::Tensor& y, const Marginal& m) {
+  return {remainder(x, y, m, 1.0, noise, reciprocal(m.a, Target::kScaledEps, "a")), reciprocal_or_zero(m.c) * noise};
 }
 
 Estimates from_v(const at::Tensor& v, const at::Tensor& x, const at::Tensor& y, const Marginal& m) {
@@ -156,6 +161,8 @@ Estimates estimates_from(Target target, const at::Tensor& prediction, const at::
       return from_x0(prediction, x, y, m);
     case Target::kEps:
       return from_eps(target, prediction, x, y, m);
+    case Target::kScaledEps:
+      return from_scaled_eps(prediction, x, y, m);
     case Target::kScore:
       return from_eps(target, Coef(-m.c.value) * prediction, x, y, m);
     case Target::kV:
@@ -184,6 +191,8 @@ at::Tensor target_value(Target target, const at::Tensor& x0, const at::Tensor& e
       return x0;
     case Target::kEps:
       return eps;
+    case Target::kScaledEps:
+      return m.c * eps;
     case Target::kScore:
       return -(reciprocal(m.c, target, "c") * eps);
     case Target::kV:
@@ -210,7 +219,8 @@ Estimates NetworkDenoiser::operator()(const at::Tensor& x, double t, const Condi
   const at::Tensor time = network_input_times(process_, at::full({x.size(0)}, t, at::kDouble)).to(x.device());
   const at::Tensor seen = condition.extra.defined() ? at::cat({condition.y, condition.extra}, 1) : condition.y;
   const bool needs_rates = target_ == Target::kVelocity || target_ == Target::kResNoise;
-  at::Tensor prediction = call_(x, seen, time), range;
+  const double scale = process_.network_scale(t);
+  at::Tensor prediction = call_(scale == 1.0 ? x : x * scale, seen, time), range;
   if (target_ != Target::kResidualAndNoise && prediction.dim() >= 2 && prediction.size(1) == 2 * x.size(1)) {
     const auto parts = prediction.chunk(2, 1);
     prediction = parts[0];

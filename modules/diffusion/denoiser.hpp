@@ -11,7 +11,7 @@
 namespace reseda::diffusion {
 
 /// What a network predicts; each is a linear map of (x0, eps) given (x_t, y): docs/equations.md, "Conversions".
-enum class Target { kX0, kEps, kScore, kV, kVelocity, kResidual, kResNoise, kResidualAndNoise, kEdmF };
+enum class Target { kX0, kEps, kScaledEps, kScore, kV, kVelocity, kResidual, kResNoise, kResidualAndNoise, kEdmF };
 Target parse_target(const std::string& name);
 const char* target_name(Target target);
 
@@ -27,7 +27,7 @@ struct Estimates {
 };
 
 /// Solves a prediction for {x0, eps} with x = a x0 + b y + c eps.
-///   kX0: x0                kEps: eps              kScore: -eps / c       kResidual: y - x0
+///   kX0: x0                kEps: eps              kScore: -eps / c       kResidual: y - x0    kScaledEps: c eps
 ///   kVelocity: a' x0 + b' y + c' eps              kV: a eps - c x0 (variance preserving, after the shift x - b y)
 ///   kResidualAndNoise: [y - x0, eps] along the channel axis
 ///   kResNoise: eps + w (y - x0), w = h c / g^2 of the bridge in the form A x0 + b (y - x0) + c eps, A = a + b, or
@@ -56,7 +56,7 @@ class Denoiser {
 };
 
 /// A network behind its target and its process. Where the condition has extra channels, y is [y, extra] by channels.
-///   call(x, y, t) -> prediction, t as network_input_times gives it: [B] float32, or [B,K]
+///   call(x, y, t) -> prediction, x and t as network_input_state and network_input_times give them
 /// A prediction of twice the state's channels, but for residual_and_noise, is [target, v] with v from -1 to 1, the
 /// learned range of a reverse step's variance.
 class NetworkDenoiser final : public Denoiser {

@@ -85,6 +85,20 @@ at::Tensor network_input_times(const Process& process, const at::Tensor& times) 
   return all.size(1) == 1 ? all.squeeze(1) : all;
 }
 
+at::Tensor network_input_state(const Process& process, const at::Tensor& x, const at::Tensor& times) {
+  RESEDA_INVARIANT(times.dim() == 1 && times.size(0) == x.size(0) && times.scalar_type() == at::kDouble);
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
+  shape[0] = x.size(0);
+  const at::Tensor scales = at::empty(shape, at::kDouble);
+  bool plain = true;
+  for (std::int64_t i = 0; i < x.size(0); ++i) {
+    const double scale = process.network_scale(times[i].item<double>());
+    plain = plain && scale == 1.0;
+    scales[i].fill_(scale);
+  }
+  return plain ? x : Coef(scales) * x;
+}
+
 at::Tensor draw_like(NoiseSource& noise, const DrawKey& key, const at::Tensor& like) {
   const at::Tensor drawn = noise.normal(key, like.sizes(), like.is_complex() ? at::kComplexFloat : at::kFloat);
   return drawn.to(like.device(), like.scalar_type());

@@ -59,6 +59,8 @@ class Process {
   virtual double network_time(double t) const { return t; }
   /// All the numbers the network is conditioned on, where it takes more than one.
   virtual std::vector<double> network_times(double t) const { return {network_time(t)}; }
+  /// Factor on the state that the network is shown at time t.
+  virtual double network_scale(double /*t*/) const { return 1.0; }
   /// Steps of a process that is defined at discrete times, where index i = 0 .. steps() - 1 stands for the time
   /// (i + 1) / steps() and 0 is clean; 0 for a process of continuous time.
   virtual std::int64_t steps() const { return 0; }
@@ -70,6 +72,9 @@ Marginal marginals(const Process& process, const at::Tensor& times, std::int64_t
 Rates rates(const Process& process, const at::Tensor& times, std::int64_t dimensions);
 /// network_times() of a batch: [B] float32, or [B,K] where the network takes K > 1 numbers.
 at::Tensor network_input_times(const Process& process, const at::Tensor& times);
+/// network_scale() x of a batch with a time for each item.
+/// @param x  [B,...]   @param times  [B] float64
+at::Tensor network_input_state(const Process& process, const at::Tensor& x, const at::Tensor& times);
 
 /// The forward SDE dx = (f x + h y) dt + g dw that has this marginal: f = a'/a, h = b' - f b, g^2 = 2 c (c' - f c).
 struct ForwardSde {

@@ -15,9 +15,9 @@ namespace {
 /// Processes whose weights on x0 and y do not sum to 1.
 const std::set<std::string> kUnbalanced = {"ddpm", "resfusion"};
 
-constexpr Target kTargets[] = {Target::kX0,       Target::kEps,      Target::kScore,    Target::kV,
-                               Target::kVelocity, Target::kResidual, Target::kResNoise, Target::kResidualAndNoise,
-                               Target::kEdmF};
+constexpr Target kTargets[] = {
+    Target::kX0,       Target::kEps,      Target::kScaledEps,        Target::kScore, Target::kV, Target::kVelocity,
+    Target::kResidual, Target::kResNoise, Target::kResidualAndNoise, Target::kEdmF};
 
 double largest(const at::Tensor& x) { return x.abs().max().item<double>(); }
 

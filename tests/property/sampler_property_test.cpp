@@ -14,9 +14,9 @@
 namespace reseda::diffusion {
 namespace {
 
-constexpr Target kTargets[] = {Target::kX0,       Target::kEps,      Target::kScore,    Target::kV,
-                               Target::kVelocity, Target::kResidual, Target::kResNoise, Target::kResidualAndNoise,
-                               Target::kEdmF};
+constexpr Target kTargets[] = {
+    Target::kX0,       Target::kEps,      Target::kScaledEps,        Target::kScore, Target::kV, Target::kVelocity,
+    Target::kResidual, Target::kResNoise, Target::kResidualAndNoise, Target::kEdmF};
 
 double largest(const at::Tensor& x) { return x.abs().max().item<double>(); }
 

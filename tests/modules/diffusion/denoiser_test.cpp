@@ -31,6 +31,7 @@ TEST(Targets, HaveTheirValuesByHand) {
   // F: sigma = 4, c_skip = 0.25/16.25, c_out = 2/sqrt(16.25), x~ = 2 - 4 = -2.
   const TargetCase cases[] = {{Target::kX0, 2},
                               {Target::kEps, -1},
+                              {Target::kScaledEps, -2},
                               {Target::kScore, 0.5},
                               {Target::kV, -4.5},
                               {Target::kVelocity, -2 + 1.5 - 4},
@@ -129,8 +130,9 @@ TEST(Targets, RefuseWhatCannotBeSolved) {
 }
 
 TEST(Targets, ParseTheirNames) {
-  for (const Target target : {Target::kX0, Target::kEps, Target::kScore, Target::kV, Target::kVelocity,
-                              Target::kResidual, Target::kResNoise, Target::kResidualAndNoise, Target::kEdmF})
+  for (const Target target :
+       {Target::kX0, Target::kEps, Target::kScaledEps, Target::kScore, Target::kV, Target::kVelocity, Target::kResidual,
+        Target::kResNoise, Target::kResidualAndNoise, Target::kEdmF})
     EXPECT_EQ(parse_target(target_name(target)), target);
   const auto [code, message] = error_of([] { parse_target("scores"); });
   EXPECT_EQ(code, Errc::kUsage);
