@@ -19,14 +19,15 @@ at::Tensor uniform_within(at::IntArrayRef shape, std::int64_t fan_in) {
 }  // namespace
 
 PlainConv2d::PlainConv2d(std::int64_t in, std::int64_t out, ConvOptions options, Bias with_bias) : options_(options) {
-  const std::int64_t fan_in = in * options.kernel * options.kernel;
-  weight = register_parameter("weight", uniform_within({out, in, options.kernel, options.kernel}, fan_in));
+  const std::int64_t seen = in / options.groups, fan_in = seen * options.kernel * options.kernel;
+  weight = register_parameter("weight", uniform_within({out, seen, options.kernel, options.kernel}, fan_in));
   if (with_bias == Bias::kYes) bias = register_parameter("bias", uniform_within({out}, fan_in));
 }
 
 at::Tensor PlainConv2d::convolve(const at::Tensor& x, const at::Tensor& other_weight) const {
   const at::ScalarType type = x.scalar_type();
-  return at::conv2d(x, other_weight.to(type), bias.defined() ? bias.to(type) : bias, options_.stride, options_.padding);
+  return at::conv2d(x, other_weight.to(type), bias.defined() ? bias.to(type) : bias, options_.stride, options_.padding,
+                    /*dilation=*/1, options_.groups);
 }
 
 at::Tensor PlainConv2d::of_tokens(const at::Tensor& tokens) const {
@@ -47,6 +48,15 @@ PlainLinear::PlainLinear(std::int64_t in, std::int64_t out) {
 
 at::Tensor PlainLinear::forward(const at::Tensor& x) const {
   return at::linear(x, weight.to(x.scalar_type()), bias.to(x.scalar_type()));
+}
+
+PlainLayerNorm::PlainLayerNorm(std::int64_t channels) {
+  weight = register_parameter("weight", at::ones({channels}));
+  bias = register_parameter("bias", at::zeros({channels}));
+}
+
+at::Tensor PlainLayerNorm::forward(const at::Tensor& x) const {
+  return at::layer_norm(x, weight.sizes(), weight.to(x.scalar_type()), bias.to(x.scalar_type()), kEps);
 }
 
 PlainGroupNorm::PlainGroupNorm(std::int64_t groups, std::int64_t channels, double eps) : groups_(groups), eps_(eps) {

@@ -12,14 +12,15 @@ struct ConvOptions {
   std::int64_t kernel = 3;
   std::int64_t stride = 1;
   std::int64_t padding = 1;
+  std::int64_t groups = 1;  ///< of channels, each of which sees its own share of the input's
 };
 inline constexpr ConvOptions kPointwise = {.kernel = 1, .stride = 1, .padding = 0};
 
 enum class Bias { kYes, kNo };
 
-/// Convolution as most published networks have it: `weight` [out,in,k,k] and `bias` [out], both at first uniform within
-/// 1/sqrt(in k k). It computes in the type of its input (float32 or bfloat16) and keeps the input's memory layout; the
-/// parameters stay float32.
+/// Convolution as most published networks have it: `weight` [out,in/groups,k,k] and `bias` [out], both at first uniform
+/// within 1/sqrt(in/groups k k). It computes in the type of its input (float32 or bfloat16) and keeps the input's
+/// memory layout; the parameters stay float32.
 class PlainConv2d : public torch::nn::Module {
  public:
   PlainConv2d(std::int64_t in, std::int64_t out, ConvOptions options = {}, Bias with_bias = Bias::kYes);
@@ -53,6 +54,16 @@ class PlainLinear : public torch::nn::Module {
  public:
   PlainLinear(std::int64_t in, std::int64_t out);
   /// @param x  [...,in]   @return [...,out]
+  at::Tensor forward(const at::Tensor& x) const;
+
+  at::Tensor weight, bias;
+};
+
+/// Normalisation over the last axis: `weight`, `bias` [C], eps 1e-5. The statistics are float32.
+class PlainLayerNorm : public torch::nn::Module {
+ public:
+  explicit PlainLayerNorm(std::int64_t channels);
+  /// @param x  [...,C]
   at::Tensor forward(const at::Tensor& x) const;
 
   at::Tensor weight, bias;
