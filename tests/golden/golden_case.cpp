@@ -172,8 +172,10 @@ StateDict GoldenCase::weights(const std::string& prefix) const {
     return read_tensors(find_weights_case(file_.parent_path(), system_, name.get<std::string>()));
   };
   const nlohmann::json from = json_.value("weights_from", nlohmann::json());
-  // Cases with several networks name one case for each, by the prefix of its names: there they have none.
-  const std::string named = prefix + "weights.";
+  // Cases with several networks name one case for each, by the prefix of its names or by the network: there they have
+  // none.
+  const bool by_network = from.is_object() && !prefix.empty() && from.contains(prefix.substr(0, prefix.size() - 1));
+  const std::string named = by_network ? prefix.substr(0, prefix.size() - 1) : prefix + "weights.";
   const bool by_prefix = from.is_object() && from.contains(named);
   const StateDict source = by_prefix ? other(from[named]) : from.is_string() ? other(from) : tensors_;
   StateDict out;
@@ -218,8 +220,8 @@ Tolerance GoldenCase::tolerance(const std::string& tensor_name) const {
         return {.atol = all[table][name].at(key).get<double>()};
     if (!all.is_object() || !all.contains(name)) continue;
     if (all[name].is_number()) return {.atol = all[name].get<double>()};
-    if (all[name].is_object() && all[name].contains("suggested_atol"))
-      return {.atol = all[name]["suggested_atol"].get<double>()};
+    for (const char* suggested : {"suggested_atol", "suggested_abs"})
+      if (all[name].is_object() && all[name].contains(suggested)) return {.atol = all[name][suggested].get<double>()};
   }
   if (all.is_object() && all.value("bitwise_expected", false)) return {.atol = 0, .rtol = kTwoUnits};
   if (all.is_object() && all.contains("suggested_atol") && all["suggested_atol"].is_number())

@@ -56,8 +56,9 @@ class GoldenCase {
   at::Tensor input(const std::string& tensor_name) { return tensor("in." + tensor_name); }
 
   /// weights.* of this case or of the case that "weights_from" names, without "weights." and the further prefix;
-  /// float32. Where "weights_from" names several cases, the one named for "<prefix>weights.". The case may lie in the
-  /// same folder or in any folder of golden_folders(). @throws Error{kInput} if there are none
+  /// float32. Where "weights_from" names several cases, the one named for "<prefix>weights." or for the prefix without
+  /// its dot. The case may lie in the same folder or in any folder of golden_folders(). @throws Error{kInput} if there
+  /// are none
   StateDict weights(const std::string& prefix = "") const;
 
   /// The recorded draws in order, as the NoiseSource to hand to the code under test. All of them must be drawn.

@@ -53,6 +53,43 @@ void run_mask(GoldenCase& golden);
 void run_redd_dense(GoldenCase& golden);
 void run_redd_ops(GoldenCase& golden);
 void run_ve_index(GoldenCase& golden);
+void run_smoothing_statistics(GoldenCase& golden);
+void run_smoothing_analysis(GoldenCase& golden);
+void run_cohen(GoldenCase& golden);
+void run_dds_schedule(GoldenCase& golden);
+void run_dds(GoldenCase& golden);
+void run_cifar_resnet(GoldenCase& golden);
+void run_classifier_files(GoldenCase& golden);
+void run_full_network(GoldenCase& golden);
+void run_preprocess(GoldenCase& golden);
+void run_rrcm_vit(GoldenCase& golden);
+void run_rrcm_denoise(GoldenCase& golden);
+void run_rrcm_certify(GoldenCase& golden);
+void run_rrcm_schedules(GoldenCase& golden);
+void run_rrcm_contrastive(GoldenCase& golden);
+void run_rrcm_pretrain_loss(GoldenCase& golden);
+void run_rrcm_pretrain_steps(GoldenCase& golden);
+void run_rrcm_finetune(GoldenCase& golden);
+void run_resize(GoldenCase& golden);
+void run_swin_blocks(GoldenCase& golden);
+void run_swin_unet(GoldenCase& golden);
+void run_upsr_unet(GoldenCase& golden);
+void run_vq(GoldenCase& golden);
+void run_swin_files(GoldenCase& golden);
+void run_atd(GoldenCase& golden);
+void run_chop(GoldenCase& golden);
+void run_resshift_schedules(GoldenCase& golden);
+void run_latent_restoration(GoldenCase& golden);
+void run_resshift_operators(GoldenCase& golden);
+void run_difiisr_distillation(GoldenCase& golden);
+void run_difiisr_losses(GoldenCase& golden);
+void run_resshift_train(GoldenCase& golden);
+void run_upsr_operators(GoldenCase& golden);
+void run_upsr_restoration(GoldenCase& golden);
+void run_upsr_train(GoldenCase& golden);
+#ifdef RESEDA_WITH_IMAGES
+void run_image_metrics(GoldenCase& golden);
+#endif
 #ifdef RESEDA_WITH_SPEECH
 void run_enhance(GoldenCase& golden);
 void run_script(GoldenCase& golden);
@@ -64,8 +101,9 @@ void run_metrics(GoldenCase& golden);
 namespace {
 
 constexpr std::array kSystems = {
-    std::string_view("sgmse"),     std::string_view("checkpoints"), std::string_view("rddm"),
-    std::string_view("resfusion"), std::string_view("reddiff"),
+    std::string_view("sgmse"),         std::string_view("checkpoints"), std::string_view("rddm"),
+    std::string_view("resfusion"),     std::string_view("reddiff"),     std::string_view("infrared"),
+    std::string_view("certification"),
 };
 
 #ifndef RESEDA_WITH_SPEECH
@@ -139,6 +177,51 @@ constexpr std::array kKinds = {
     Kind{"reddiff", "redd_ops", run_redd_ops},
     Kind{"reddiff", "redd_tables", run_redd_tables},
     Kind{"reddiff", "ve_index", run_ve_index},
+    Kind{"infrared", "resize", run_resize},
+#ifdef RESEDA_WITH_IMAGES
+    Kind{"infrared", "metrics", run_image_metrics},
+#else
+    Kind{"infrared", "metrics", nullptr, "needs libpng, libtiff and libjpeg"},
+#endif
+    Kind{"infrared", "checkpoint files", run_swin_files},
+    Kind{"infrared", "atd", run_atd},
+    Kind{"infrared", "blocks", run_swin_blocks},
+    Kind{"infrared", "chop", run_chop},
+    Kind{"infrared", "d_schedule", run_resshift_schedules},
+    Kind{"infrared", "difiisr_infer", run_latent_restoration},
+    Kind{"infrared", "diffusion_ops", run_resshift_operators},
+    Kind{"infrared", "distill", run_difiisr_distillation},
+    Kind{"infrared", "losses", run_difiisr_losses},
+    Kind{"infrared", "r_schedule", run_resshift_schedules},
+    Kind{"infrared", "r_unet_fe", run_swin_unet},
+    Kind{"infrared", "resshift_infer", run_latent_restoration},
+    Kind{"infrared", "resshift_train", run_resshift_train},
+    Kind{"infrared", "u_ops", run_upsr_operators},
+    Kind{"infrared", "u_schedule", run_resshift_schedules},
+    Kind{"infrared", "u_unet", run_upsr_unet},
+    Kind{"infrared", "unet_fwd", run_swin_unet},
+    Kind{"infrared", "upsr_infer", run_upsr_restoration},
+    Kind{"infrared", "upsr_train", run_upsr_train},
+    Kind{"infrared", "vq", run_vq},
+    Kind{"certification", "checkpoints", run_classifier_files},
+    Kind{"certification", "analyze", run_smoothing_analysis},
+    Kind{"certification", "cifar_resnet", run_cifar_resnet},
+    Kind{"certification", "cohen_certify", run_cohen},
+    Kind{"certification", "cohen_predict", run_cohen},
+    Kind{"certification", "dds", run_dds},
+    Kind{"certification", "dds_schedule", run_dds_schedule},
+    Kind{"certification", "full_network", run_full_network},
+    Kind{"certification", "preprocess", run_preprocess},
+    Kind{"certification", "rrcm_certify", run_rrcm_certify},
+    Kind{"certification", "rrcm_contrastive", run_rrcm_contrastive},
+    Kind{"certification", "rrcm_denoise", run_rrcm_denoise},
+    Kind{"certification", "rrcm_finetune", run_rrcm_finetune},
+    Kind{"certification", "rrcm_linear_probe", run_rrcm_finetune},
+    Kind{"certification", "rrcm_pretrain_loss", run_rrcm_pretrain_loss},
+    Kind{"certification", "rrcm_pretrain_steps", run_rrcm_pretrain_steps},
+    Kind{"certification", "rrcm_schedules", run_rrcm_schedules},
+    Kind{"certification", "rrcm_vit", run_rrcm_vit},
+    Kind{"certification", "statistics", run_smoothing_statistics},
 };
 
 }  // namespace
