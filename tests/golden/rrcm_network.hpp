@@ -7,7 +7,10 @@
 
 namespace reseda::golden {
 
-/// rRCM's network by a json's settings, with weights. @param classes  0 for the encoder with its projector
+/// The settings of rRCM's network in a json. @param classes  0 for the encoder with its projector
+nets::RrcmVitConfig rrcm_config(const nlohmann::json& config, std::int64_t classes);
+
+/// rRCM's network by a json's settings, with weights.
 std::shared_ptr<nets::RrcmVit> make_rrcm(const nlohmann::json& config, std::int64_t classes, const StateDict& weights);
 
 /// The tensor of a network by its name. @throws Error{kInput} where there is none
