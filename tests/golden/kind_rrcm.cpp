@@ -11,6 +11,7 @@
 #include "pipelines/certify/cohen_log.hpp"
 #include "pipelines/certify/rrcm_classifier.hpp"
 #include "tests/golden/golden_case.hpp"
+#include "tests/golden/recorded_votes.hpp"
 #include "tests/golden/rrcm_network.hpp"
 
 namespace reseda::golden {
@@ -112,10 +113,7 @@ void run_rrcm_certify(GoldenCase& golden) {
   const auto network = make_rrcm(config, classes, golden.weights());
   const certify::ImageInput input = {.size = config.at("image_size")};
   const at::Tensor images = golden.input("images"), labels = golden.input("labels");
-  std::vector<at::Tensor> counts;
-  std::vector<std::int64_t> decided;
-  std::vector<double> radii;
-  std::size_t line = 0;
+  RecordedVotes votes;
   for (std::size_t s = 0; s < config.at("sigmas").size(); ++s) {
     const double sigma = config["sigmas"][s];
     const std::string end = "_s" + std::to_string(s);
@@ -134,35 +132,18 @@ void run_rrcm_certify(GoldenCase& golden) {
                                                 .n = config.at("n"),
                                                 .alpha = config.at("alpha"),
                                                 .batch = config.at("batch")});
-    const std::vector<std::int64_t> every = {0, 1, 2};
-    const auto chosen = config.value("certify_images", every);
-    for (const std::int64_t i : chosen) {
-      if (decided.size() * 2 >= static_cast<std::size_t>(golden.tensor("out.counts").size(0))) break;
-      for (const auto& [stream, votes] :
-           {std::pair("selection", smoothed.config().n0), {"estimation", smoothed.config().n}}) {
-        auto counted = smoothed.votes(images[i], {"", stream, 0, votes});
-        counted.pop_back();
-        counts.push_back(at::tensor(counted, at::kLong));
-      }
-      const auto votes = [&](std::size_t back) {
-        const at::Tensor& tensor = counts[counts.size() - back];
-        return stats::Votes(tensor.data_ptr<std::int64_t>(), static_cast<std::size_t>(classes));
-      };
-      const stats::Certificate made = stats::certify(votes(2), votes(1), sigma, smoothed.config().alpha);
-      decided.push_back(made.label);
-      radii.push_back(made.radius);
+    for (const auto& index : config.at("certify_images")) {
+      const stats::Certificate made = votes.certify(smoothed, images[index.get<std::int64_t>()]);
       const std::string text = certify::cohen_line({.index = 0,
-                                                    .label = labels[i].item<std::int64_t>(),
+                                                    .label = labels[index.get<std::int64_t>()].item<std::int64_t>(),
                                                     .predicted = made.label,
                                                     .radius = made.radius,
                                                     .seconds = 0.125});
-      EXPECT_EQ(text.substr(2), golden.json().at("out.log_lines")[line++].get<std::string>());
+      EXPECT_EQ(text.substr(2), golden.json().at("out.log_lines")[votes.radii.size() - 1].get<std::string>());
     }
   }
-  golden.check("out.counts", at::stack(counts));
-  golden.check("out.class", at::tensor(decided, at::kLong));
-  golden.check("out.radius", at::tensor(radii, at::kDouble).to(at::kFloat), {.atol = 1e-7});
-  golden.tensor("out.predictions_per_draw");  // the counts hold them
+  votes.check(golden);
+  golden.check("out.radius", at::tensor(votes.radii, at::kDouble).to(at::kFloat), {.atol = 1e-7});
 }
 
 /// The grid, what sigma is told, and how training grows harder.

@@ -13,6 +13,7 @@
 #include "pipelines/certify/smoothed_classifier.hpp"
 #include "tests/golden/adm_network.hpp"
 #include "tests/golden/golden_case.hpp"
+#include "tests/golden/recorded_votes.hpp"
 
 namespace reseda::golden {
 namespace {
@@ -36,14 +37,6 @@ double clock_step(const Json& config) {
   return std::stod(text.substr(text.find("by ") + 3));
 }
 
-at::Tensor as_tensor(const std::vector<std::int64_t>& values) { return at::tensor(values, at::kLong); }
-
-std::vector<std::int64_t> without_invalid(std::vector<std::int64_t> votes) {
-  EXPECT_EQ(votes.back(), 0);
-  votes.pop_back();
-  return votes;
-}
-
 }  // namespace
 
 /// certify.py and predict.py from end to end, with recorded noise.
@@ -59,9 +52,7 @@ void run_cohen(GoldenCase& golden) {
   const std::int64_t classes = golden.config().at("classifier").at("classes");
   const certify::SmoothedClassifier smoothed(two_layers(golden.weights("1.")),
                                              certify::gaussian_smoother(golden.noise(), config.sigma), classes, config);
-  std::vector<std::int64_t> decided;
-  std::vector<double> radii;
-  std::vector<at::Tensor> counts;
+  RecordedVotes votes;
   std::string log = certify::cohen_header(!predicts) + "\n";
   for (const std::int64_t index : certify::cohen_subset(images.size(0), args.value("skip", std::int64_t{1}),
                                                         args.value("max", std::int64_t{-1}))) {
@@ -69,29 +60,18 @@ void run_cohen(GoldenCase& golden) {
                              .label = labels[index].item<std::int64_t>(),
                              .radius = std::nullopt,
                              .seconds = clock_step(golden.config())};
-    if (!predicts)
-      counts.push_back(as_tensor(without_invalid(smoothed.votes(images[index], {"", "selection", 0, config.n0}))));
-    counts.push_back(as_tensor(without_invalid(smoothed.votes(images[index], {"", "estimation", 0, config.n}))));
-    const auto votes = [&](std::size_t back) {
-      const at::Tensor& tensor = counts[counts.size() - back];
-      return stats::Votes(tensor.data_ptr<std::int64_t>(), static_cast<std::size_t>(classes));
-    };
     if (predicts) {
-      row.predicted = stats::predict(votes(1), config.alpha);
+      row.predicted = votes.predict(smoothed, images[index]);
     } else {
-      const stats::Certificate made = stats::certify(votes(2), votes(1), config.sigma, config.alpha);
+      const stats::Certificate made = votes.certify(smoothed, images[index]);
       row.predicted = made.label;
       row.radius = made.radius;
-      radii.push_back(made.radius);
     }
-    decided.push_back(row.predicted);
     log += certify::cohen_line(row) + "\n";
   }
-  golden.check("out.counts", at::stack(counts));
-  golden.check("out.class", as_tensor(decided));
-  if (!predicts) golden.check("out.radius", at::tensor(radii, at::kDouble), {.atol = 1e-12});
+  votes.check(golden);
+  if (!predicts) golden.check("out.radius", at::tensor(votes.radii, at::kDouble), {.atol = 1e-12});
   EXPECT_EQ(log, golden.json().at("out.log_file").get<std::string>());
-  golden.tensor("out.predictions_per_draw");  // the counts hold them
 }
 
 namespace {
