@@ -19,7 +19,7 @@ TEST(CifarResnet, HasTheOfficialParameters) {
   const auto network = make_network(settings("cifar_resnet"));
   std::int64_t count = 0;
   for (const auto& [name, tensor] : network->tensors()) count += tensor.requires_grad() ? tensor.numel() : 0;
-  EXPECT_EQ(count, 1730714);  // 1.73 million, of which 2752 in the two convolutions of shortcuts
+  EXPECT_EQ(count, 1730714);  // 1.73 million, of which 2752 are in the two shortcuts
   EXPECT_TRUE(has(*network, "layer1.17.bn2.running_var"));
   EXPECT_TRUE(has(*network, "layer2.0.downsample.1.num_batches_tracked"));
   EXPECT_FALSE(has(*network, "layer1.0.downsample.0.weight"));
