@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "modules/core/byte_size.hpp"
 #include "modules/core/error.hpp"
 #include "modules/core/log.hpp"
 

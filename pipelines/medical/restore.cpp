@@ -7,6 +7,7 @@
 #include "io/record/json_lines.hpp"
 #include "io/record/sha256.hpp"
 #include "io/volume/volume.hpp"
+#include "modules/core/byte_size.hpp"
 #include "pipelines/common/batch_runner.hpp"
 #include "pipelines/common/config_layers.hpp"
 #include "pipelines/medical/restore_flags.hpp"
@@ -104,7 +105,7 @@ RestoreRequest request_of(const app::Flags& flags, const RestoreConfig& config) 
   request.restorer.tiling.tile = config.tile;
   request.restorer.tiling.overlap = config.overlap;
   request.restorer.tiling.pixels = config.pixels;
-  if (flags.given("max-memory")) request.max_memory = parse_bytes(flags.text("max-memory"));
+  if (flags.given("max-memory")) request.max_memory = parse_bytes("--max-memory", flags.text("max-memory"));
   request.derivation = derivation_of(flags);
   request.version = app::version();
   return request;

@@ -25,13 +25,6 @@ struct SliceRange {
 /// "A:B", "A:", ":B" or "A". @throws Error{kUsage}
 SliceRange parse_slices(const std::string& text);
 
-/// "4GiB", "500MB", "4096M", "2000000" as bytes: K, M, G, T are powers of 1024 with or without "iB"; with "B", of 1000.
-/// @throws Error{kUsage}
-std::int64_t parse_bytes(const std::string& text);
-
-/// "1.2 GiB"
-std::string bytes_text(std::int64_t bytes);
-
 /// What is done to every volume of a run.
 struct RestoreRequest {
   std::string task = "denoise";               ///< denoise, sr-inplane, sr-through

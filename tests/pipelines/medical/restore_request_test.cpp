@@ -9,7 +9,6 @@ namespace {
 
 using medical::companion_file;
 using medical::memory_needed;
-using medical::parse_bytes;
 using medical::parse_slices;
 using medical::RestoreRequest;
 
@@ -31,19 +30,6 @@ TEST(RestoreRequest, SlicesAreCountedFromOneAndBothEndsBelong) {
 TEST(RestoreRequest, RefusesSlicesThatAreNone) {
   for (const char* text : {"0:2", "5:3", "a", "1:b", "1:2:3", "-1"})
     expect_error(Errc::kUsage, "--slices", [&] { parse_slices(text); });
-}
-
-TEST(RestoreRequest, SizesOfMemory) {
-  EXPECT_EQ(parse_bytes("4GiB"), std::int64_t{4} << 30);
-  EXPECT_EQ(parse_bytes("4G"), std::int64_t{4} << 30);
-  EXPECT_EQ(parse_bytes("500MB"), 500000000);
-  EXPECT_EQ(parse_bytes("1.5K"), 1536);
-  EXPECT_EQ(parse_bytes("12345"), 12345);
-  EXPECT_EQ(parse_bytes("12345B"), 12345);
-  for (const char* text : {"", "GiB", "4 GiB", "4X", "-1G", "0", "4GiBs", "inf"})
-    expect_error(Errc::kUsage, "--max-memory", [&] { parse_bytes(text); });
-  EXPECT_EQ(medical::bytes_text(std::int64_t{300} << 20), "300 MiB");
-  EXPECT_EQ(medical::bytes_text(std::int64_t{3} << 29), "1.5 GiB");
 }
 
 TEST(RestoreRequest, AChestOf300SlicesFitsIntoFourGibibytes) {
