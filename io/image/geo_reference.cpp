@@ -1,8 +1,11 @@
 #include "io/image/geo_reference.hpp"
 
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
+#include "io/image/exif.hpp"
 #include "io/image/tiff_directory.hpp"
 #include "modules/core/error.hpp"
 
@@ -37,10 +40,26 @@ bool pixel_is_point(const std::vector<TiffTag>& tags) {
   return false;
 }
 
+/// The width and height that EXIF keeps of its own.
+void scale_exif_size(std::string& block, double factor) {
+  constexpr std::uint16_t kWidth = 40962, kHeight = 40963;
+  detail::Exif exif = detail::parse_exif(block);
+  bool changed = false;
+  for (TiffTag& tag : exif.camera) {
+    if (tag.number != kWidth && tag.number != kHeight) continue;
+    const double size = std::round(factor * static_cast<double>(detail::tag_value({tag}, tag.number, 0)));
+    if (!(size >= 1 && size <= 4294967295.0)) continue;
+    tag = detail::long_tag(tag.number, std::array{static_cast<std::uint32_t>(size)});
+    changed = true;
+  }
+  if (changed) block = detail::make_exif(exif);
+}
+
 }  // namespace
 
 void scale_geometry(ImageMetadata& metadata, double factor) {
   RESEDA_INVARIANT(factor > 0);
+  scale_exif_size(metadata.exif, factor);
   if (metadata.resolution && metadata.resolution->unit != ResolutionUnit::kNone) {
     metadata.resolution->x *= factor;
     metadata.resolution->y *= factor;

@@ -1,3 +1,4 @@
+#include <array>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -184,6 +185,22 @@ TEST(ScaleGeometry, KeepsWherePixelsLie) {
   EXPECT_NEAR(scaled[0] * 2.5 + scaled[1] * 4.5 + scaled[3], 0.5 * 1 + 0.1 * 2 + 7, 1e-12);
   EXPECT_NEAR(scaled[4] * 2.5 + scaled[5] * 4.5 + scaled[7], -0.2 * 1 + 0.25 * 2 + 9, 1e-12);
   EXPECT_EQ(scaled[15], 1.0);
+}
+
+TEST(ScaleGeometry, ExifHasTheNewSizeAndTheRestOfItself) {
+  Exif exif;
+  exif.main = {{271, detail::kAscii, std::string("FLIR\0", 5)}};
+  exif.camera = {detail::short_tag(40962, std::array<std::uint16_t, 1>{30000}),
+                 detail::long_tag(40963, std::array<std::uint32_t, 1>{512}),
+                 detail::short_tag(41985, std::array<std::uint16_t, 1>{1})};
+  ImageMetadata m;
+  m.exif = detail::make_exif(exif);
+  scale_geometry(m, 4);
+  const Exif scaled = parse_exif(m.exif);
+  EXPECT_EQ(detail::tag_value(scaled.camera, 40962, 0), 120000u);
+  EXPECT_EQ(detail::tag_value(scaled.camera, 40963, 0), 2048u);
+  EXPECT_EQ(detail::tag_value(scaled.camera, 41985, 0), 1u);
+  EXPECT_EQ(tag_bytes(scaled.main, 271), std::string("FLIR\0", 5));
 }
 
 TEST(Exif, DamagedBlocksAreEmpty) {
