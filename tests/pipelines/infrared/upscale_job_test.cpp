@@ -127,7 +127,7 @@ TEST_F(UpscaleJobTest, ABlackPictureIsAnError) {
         return at::full({low.size(0), 1, 4 * low.size(2), 4 * low.size(3)}, -1.0);
       },
       traits, infrared::choose_tiling(traits, 0, 1 << 20));
-  expect_error(Errc::kNumeric, "constant", [&] { result(frame(), {}, black, "out.tif"); });
+  expect_error(Errc::kNumeric, "in.tif: the result", [&] { result(frame(), {}, black, "out.tif"); });
 }
 
 TEST_F(UpscaleJobTest, SequencesShareNoise) {
