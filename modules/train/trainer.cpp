@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <numbers>
 
@@ -28,12 +29,14 @@ void TrainerConfig::validate() const {
   adam.validate();
 }
 
-Trainer::Trainer(const std::vector<StateDict::Entry>& parameters, TrainerConfig config)
+Trainer::Trainer(const std::vector<StateDict::Entry>& tensors, TrainerConfig config)
     : config_(config),
-      parameters_(parameters),
+      parameters_(tensors),
       adam_(config.adam, parameters_.values()),
       average_(config.ema_decay, parameters_.values()) {
   config_.validate();
+  std::copy_if(tensors.begin(), tensors.end(), std::back_inserter(untrained_),
+               [](const StateDict::Entry& entry) { return !entry.second.requires_grad(); });
 }
 
 double Trainer::learning_rate(std::int64_t step) const {
@@ -102,6 +105,7 @@ StateDict Trainer::state() const {
   put("adam.m.", adam_.first_moment);
   put("adam.v.", adam_.second_moment);
   if (adam_.largest_moment.defined()) put("adam.largest.", adam_.largest_moment);
+  for (const auto& [name, tensor] : untrained_) out.add("untrained." + name, tensor);
   out.add("norms", at::tensor(norms_, at::kDouble));
   out.metadata["step"] = std::to_string(step_);
   out.metadata["updates"] = std::to_string(adam_.updates);
@@ -118,6 +122,7 @@ void Trainer::restore(const StateDict& state) {
   take("adam.m.", adam_.first_moment);
   take("adam.v.", adam_.second_moment);
   if (adam_.largest_moment.defined()) take("adam.largest.", adam_.largest_moment);
+  load_into(state.with_prefix("untrained."), untrained_);
   const at::Tensor norms = state.at("norms").to(at::kDouble).contiguous();
   norms_.assign(norms.data_ptr<double>(), norms.data_ptr<double>() + norms.numel());
   const auto number = [&](const char* key) {

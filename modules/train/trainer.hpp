@@ -46,12 +46,14 @@ struct StepLoss {
 
 /// Minimises an objective over the parameters of a network: Adam(W) with warm-up and cosine decay, clipping against the
 /// running median of the gradient norm, moving average of the weights. All state is a function of the step, so that a
-/// run that was killed and resumed from its checkpoint continues with the same numbers.
+/// run that was killed and resumed from its checkpoint continues with the same numbers. Tensors that need no gradient
+/// (running statistics of batch normalisation) are left to the network and only kept with the state.
 /// Determinism: same bytes for the same thread count.
 class Trainer {
  public:
-  /// @param parameters  named tensors of the network, in registration order; they become views of one vector
-  Trainer(const std::vector<StateDict::Entry>& parameters, TrainerConfig config);
+  /// @param tensors  named tensors of the network, in registration order; those that are trained become views of one
+  ///                 vector
+  Trainer(const std::vector<StateDict::Entry>& tensors, TrainerConfig config);
 
   using Objective = std::function<StepLoss(std::int64_t step)>;
   struct Hooks {
@@ -70,7 +72,8 @@ class Trainer {
   std::vector<StateDict::Entry> averaged() const { return parameters_.slices(average_.shadow); }
   /// Begins the moving average anew from the present weights: a curriculum's stages should not be averaged.
   void restart_average();
-  /// Everything that resuming needs: weights, average, moments, counters, recent gradient norms.
+  /// Everything that resuming needs: weights, average, moments, the network's other tensors, counters, recent gradient
+  /// norms.
   StateDict state() const;
   /// @throws Error{kCheckpoint} if the state is not of this network
   void restore(const StateDict& state);
@@ -81,6 +84,7 @@ class Trainer {
   mutable FlatParameters parameters_;
   Adam adam_;
   MovingAverage average_;
+  std::vector<StateDict::Entry> untrained_;
   std::int64_t step_ = 0, bad_steps_ = 0;
   std::vector<double> norms_;
 };

@@ -97,6 +97,8 @@ class CertifyModel {
   NoisyClassifier under_integer_noise(double sigma, std::uint64_t seed) const;
 
  private:
+  /// @throws Error{kCheckpoint} unless the network gives logits of the classes for an image
+  void try_one(const std::string& name) const;
   Classifier classifier_of_noisy(double sigma) const;
 
   CertifyModelConfig config_;

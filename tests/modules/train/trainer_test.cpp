@@ -142,6 +142,31 @@ TEST(Trainer, ResumesToTheSameBitsAsARunThatNeverStopped) {
   }
 }
 
+TEST(Trainer, KeepsTensorsThatItDoesNotTrainWithTheState) {
+  const Weights weights;
+  const at::Tensor seen = at::zeros({});  // as a running statistic: the objective changes it
+  const auto entries = [](const Weights& of, const at::Tensor& untrained) {
+    auto all = of.entries();
+    all.emplace_back("seen", untrained);
+    return all;
+  };
+  Trainer trainer(entries(weights, seen), quick(3));
+  trainer.run(
+      [&](std::int64_t step) {
+        seen.add_(1);
+        return bowl(weights)(step);
+      },
+      {});
+  EXPECT_EQ(seen.item<double>(), 3);
+  const Weights second;
+  const at::Tensor restored = at::zeros({});
+  Trainer other(entries(second, restored), quick(3));
+  other.restore(trainer.state());
+  EXPECT_EQ(restored.item<double>(), 3);
+  Trainer without(Weights().entries(), quick(3));
+  EXPECT_TRUE(has(refusal(Errc::kCheckpoint, [&] { without.restore(trainer.state()); }), "seen"));
+}
+
 /// The gradient at each step is what the list says, 1 elsewhere; with beta1 = 0 the first moment is the clipped one.
 class ClippingTest : public testing::Test {
  protected:

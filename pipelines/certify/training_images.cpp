@@ -1,0 +1,62 @@
+#include "pipelines/certify/training_images.hpp"
+
+#include <ATen/ATen.h>
+
+#include <numeric>
+#include <utility>
+
+#include "modules/core/error.hpp"
+#include "modules/core/noise.hpp"
+
+namespace reseda::certify {
+
+HeldOutImages hold_out(const LabelledImages& all, std::int64_t every) {
+  if (every == 0) return {all, {all.pixels.narrow(0, 0, 0), all.labels.narrow(0, 0, 0)}};
+  const at::Tensor apart = at::arange(all.count()).remainder(every) == every - 1;
+  return {{all.pixels.index({~apart}), all.labels.index({~apart})},
+          {all.pixels.index({apart}), all.labels.index({apart})}};
+}
+
+void AugmentationConfig::validate() const {
+  RESEDA_REQUIRE(padding >= 0 && padding <= 64, Errc::kUsage, "augmentation.padding must be 0 to 64 pixels, got ",
+                 padding);
+}
+
+TrainingImages::TrainingImages(const LabelledImages& images, AugmentationConfig config, std::uint64_t seed)
+    : config_(config),
+      seed_(seed),
+      height_(images.pixels.size(2)),
+      width_(images.pixels.size(3)),
+      labels_(images.labels) {
+  config_.validate();
+  const std::int64_t p = config_.padding;
+  padded_ = at::constant_pad_nd(images.pixels, {p, p, p, p});
+}
+
+std::int64_t TrainingImages::at_position(std::int64_t position) {
+  const std::int64_t total = labels_.size(0), round = position / total;
+  if (round != round_) {
+    order_.resize(static_cast<std::size_t>(total));
+    std::iota(order_.begin(), order_.end(), 0);
+    Chooser choose(seed_, "train", "order", static_cast<std::uint32_t>(round));
+    for (std::size_t left = order_.size(); left > 1; --left)
+      std::swap(order_[left - 1], order_[static_cast<std::size_t>(choose.below(static_cast<std::int64_t>(left)))]);
+    round_ = round;
+  }
+  return order_[static_cast<std::size_t>(position % total)];
+}
+
+LabelledBatch TrainingImages::batch(std::int64_t count, std::int64_t step) {
+  Chooser choose(seed_, "train", "augmentation", static_cast<std::uint32_t>(step));
+  std::vector<at::Tensor> images;
+  std::vector<std::int64_t> chosen;
+  for (std::int64_t i = 0; i < count; ++i) {
+    chosen.push_back(at_position(step * count + i));
+    const std::int64_t top = choose.below(2 * config_.padding + 1), left = choose.below(2 * config_.padding + 1);
+    const at::Tensor image = padded_[chosen.back()].narrow(1, top, height_).narrow(2, left, width_);
+    images.push_back(config_.flip && choose.chance(0.5) ? image.flip(2) : image);
+  }
+  return {at::stack(images).to(at::kFloat).div_(255), labels_.index_select(0, at::tensor(chosen, at::kLong))};
+}
+
+}  // namespace reseda::certify

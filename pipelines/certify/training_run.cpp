@@ -1,0 +1,217 @@
+#include "pipelines/certify/training_run.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "io/checkpoint/safetensors.hpp"
+#include "io/record/sha256.hpp"
+#include "modules/core/log.hpp"
+#include "modules/nets/training_mode.hpp"
+#include "pipelines/common/training_folder.hpp"
+
+namespace reseda::certify {
+namespace {
+
+constexpr std::int64_t kStatisticsBatches = 32, kValidationBatch = 100;
+constexpr const char* kPrefix = "classifier.";
+
+std::string digest(const at::Tensor& tensor) {
+  const at::Tensor values = tensor.contiguous();
+  return io::sha256({static_cast<const char*>(values.data_ptr()), values.nbytes()});
+}
+
+/// Everything a resumed run must agree on.
+std::string training_identity(const TrainingRun& run, const LabelledImages& images) {
+  ConfigNode node = write_config(run.config);
+  node["seed"] = ConfigNode(std::to_string(run.seed));
+  node["images"] = ConfigNode(digest(images.pixels));
+  node["labels"] = ConfigNode(digest(images.labels));
+  if (!run.initial.empty()) node["init"] = ConfigNode(io::sha256_file(run.initial));
+  return node.to_json();
+}
+
+void require_fit(const LabelledImages& images, const CertifyModelConfig& model) {
+  const at::IntArrayRef sizes = images.pixels.sizes();
+  RESEDA_REQUIRE(images.count() > 0, Errc::kInput, "training: no images");
+  RESEDA_REQUIRE(sizes[1] == static_cast<std::int64_t>(model.input.mean.size()) && sizes[2] == model.input.size &&
+                     sizes[3] == model.input.size,
+                 Errc::kInput, "training: images of ", sizes[1], " channels and ", sizes[3], "x", sizes[2],
+                 " pixels, the model takes ", model.input.mean.size(), " channels and ", model.input.size, "x",
+                 model.input.size);
+  const auto least = images.labels.min().item<std::int64_t>(), most = images.labels.max().item<std::int64_t>();
+  RESEDA_REQUIRE(least >= 0 && most < model.classes, Errc::kInput, "training: labels from ", least, " to ", most,
+                 ", the model has the classes 0 to ", model.classes - 1);
+}
+
+/// One training, its parts in the order in which they are needed.
+class Training {
+ public:
+  Training(const TrainingRun& run, const LabelledImages& images);
+  bool run();
+
+ private:
+  struct Averaged;
+
+  train::StepLoss loss(std::int64_t step);
+  at::Tensor noisy(const at::Tensor& images, std::int64_t step);
+  StateDict averaged_file();
+  void validate(std::int64_t step);
+
+  const TrainingRun& run_;
+  const TrainingConfig& config_;
+  HeldOutImages parts_;
+  TrainingImages images_;
+  CertifyModel model_;
+  CounterNoise noise_;
+  train::Trainer trainer_;
+  app::TrainingFolder folder_;
+  app::RunLog log_;
+};
+
+/// The network as it is used, for as long as the object lives: averaged weights with running statistics that are
+/// theirs, and not those of the weights in training.
+struct Training::Averaged {
+  explicit Averaged(Training& training)
+      : network(training.model_.network()), swapped(network.tensors(), values_of(training)) {
+    const at::NoGradGuard no_gradients;
+    for (std::int64_t i = 0; i < kStatisticsBatches; ++i)
+      training.model_.logits(training.noisy(training.images_.batch(training.config_.batch, i).images, i), 0);
+    nets::set_training(network, false);
+  }
+  ~Averaged() { nets::set_training(network, true); }
+
+  /// The average of what is trained, and the present values of the rest, which come back at the end.
+  static std::vector<StateDict::Entry> values_of(const Training& training) {
+    std::vector<StateDict::Entry> values = training.trainer_.averaged();
+    for (const auto& [name, tensor] : training.model_.network().tensors())
+      if (!tensor.requires_grad()) values.emplace_back(name, tensor.clone());
+    return values;
+  }
+
+  nets::Network& network;
+  train::SwappedWeights swapped;
+};
+
+CertifyModel seeded_model(const TrainingRun& run) {
+  run.config.validate();
+  at::manual_seed(run.seed);
+  CertifyModel model(run.config.model);
+  if (!run.initial.empty()) model.network().load(io::read_safetensors(run.initial).with_prefix(kPrefix));
+  model.network().to(run.device);
+  nets::set_training(model.network(), true);
+  return model;
+}
+
+Training::Training(const TrainingRun& run, const LabelledImages& images)
+    : run_(run),
+      config_(run.config),
+      parts_(hold_out(images, config_.hold_out)),
+      images_(parts_.training, config_.augmentation, run.seed),
+      model_(seeded_model(run)),
+      noise_(run.seed),
+      trainer_(model_.network().tensors(), config_.train),
+      folder_(run.out, training_identity(run, images), run.resume),
+      log_(folder_.log_file()) {
+  folder_.restore(trainer_);
+}
+
+at::Tensor Training::noisy(const at::Tensor& images, std::int64_t step) {
+  const std::int64_t copies = config_.consistency ? config_.loss.copies : 1, count = images.size(0);
+  const std::vector<double>& sigmas = config_.model.sigmas;
+  Chooser choose(run_.seed, "train", "sigma", static_cast<std::uint32_t>(step));
+  std::vector<double> chosen;
+  for (std::int64_t i = 0; i < count; ++i)
+    chosen.push_back(sigmas[static_cast<std::size_t>(choose.below(static_cast<std::int64_t>(sigmas.size())))]);
+  const at::Tensor sigma = at::tensor(chosen, at::kFloat).repeat({copies}).view({-1, 1, 1, 1});
+  const at::Tensor clean = images.repeat({copies, 1, 1, 1});
+  const at::Tensor eps = noise_.normal({"train", "eps", static_cast<std::uint32_t>(step)}, clean.sizes());
+  return (clean + sigma * eps).to(run_.device).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+train::StepLoss Training::loss(std::int64_t step) {
+  const LabelledBatch batch = images_.batch(config_.batch, step);
+  const at::Tensor logits = model_.logits(noisy(batch.images, step), 0);
+  const at::Tensor error = train::cross_entropy(logits, batch.labels.to(run_.device));
+  if (!config_.consistency) return {error, {}};
+  const at::Tensor disagreement = train::smoothing_regulariser(config_.loss, logits);
+  return {error + disagreement,
+          {{"cross_entropy", error.item<double>()}, {"disagreement", disagreement.item<double>()}}};
+}
+
+StateDict Training::averaged_file() {
+  const Averaged averaged(*this);
+  const StateDict seen = model_.to_file();
+  StateDict file;
+  for (const auto& [name, tensor] : seen) file.add(name, tensor.clone());
+  file.metadata = seen.metadata;
+  return file;
+}
+
+void Training::validate(std::int64_t step) {
+  const Averaged averaged(*this);
+  CounterNoise noise(run_.seed);
+  ConfigNode line = ConfigNode::map();
+  app::put_figure(line, "validated_step", static_cast<double>(step));
+  app::put_figure(line, "accuracy", noisy_accuracy(model_, parts_.validation, 0, noise));
+  for (const double sigma : config_.model.sigmas)
+    if (sigma > 0)
+      app::put_figure(line, "accuracy_" + number_text(sigma), noisy_accuracy(model_, parts_.validation, sigma, noise));
+  log_.write(line);
+  log::info("step ", step, ": ", line.to_json());
+}
+
+bool Training::run() {
+  app::StepLog steps(log_, trainer_.step());
+  train::Trainer::Hooks hooks;
+  hooks.stop = run_.stop;
+  hooks.on_step = [&](std::int64_t step, const train::StepLoss& result, double norm, double lr) {
+    const double recent = steps.add(step, result, norm, lr);
+    if (run_.progress)
+      run_.progress({step, config_.train.steps, "loss " + number_text(std::round(recent * 1e4) / 1e4)});
+  };
+  hooks.save = [&](std::int64_t) { folder_.save(averaged_file(), trainer_); };
+  if (parts_.validation.count() > 0) hooks.validate = [&](std::int64_t step) { validate(step); };
+  return trainer_.run([&](std::int64_t step) { return loss(step); }, hooks);
+}
+
+}  // namespace
+
+void TrainingConfig::validate() const {
+  model.validate();
+  augmentation.validate();
+  loss.validate();
+  RESEDA_REQUIRE(!model.has_process() && !model.has_denoiser(), Errc::kUsage,
+                 "model.process and model.denoiser are not for this training: the classifier sees the noise as it is");
+  RESEDA_REQUIRE(!model.sigmas.empty(), Errc::kUsage, "model.sigmas must hold a noise level, or 0 for clean images");
+  RESEDA_REQUIRE(batch >= 2 && batch <= 65536, Errc::kUsage, "batch must be 2 to 65536, got ", batch);
+  RESEDA_REQUIRE(hold_out >= 0 && hold_out != 1, Errc::kUsage, "hold_out must be 0 or at least 2, got ", hold_out);
+}
+
+double noisy_accuracy(const CertifyModel& model, const LabelledImages& images, double sigma, NoiseSource& noise) {
+  const at::NoGradGuard no_gradients;
+  const c10::Device device = model.network().tensors().front().second.device();
+  std::int64_t right = 0;
+  for (std::int64_t first = 0; first < images.count(); first += kValidationBatch) {
+    const std::int64_t count = std::min(kValidationBatch, images.count() - first);
+    at::Tensor x = images.pixels.narrow(0, first, count).to(at::kFloat) / 255;
+    const auto element = static_cast<std::uint64_t>(first * x[0].numel());
+    if (sigma > 0) x = x + sigma * noise.normal({"validation", "eps", 0, element}, x.sizes());
+    const at::Tensor found = model.logits(x.to(device).contiguous(at::MemoryFormat::ChannelsLast), sigma).argmax(1);
+    right += (found.cpu() == images.labels.narrow(0, first, count)).sum().item<std::int64_t>();
+  }
+  return static_cast<double>(right) / static_cast<double>(images.count());
+}
+
+bool run_training(const TrainingRun& run, const LabelledImages& images) {
+  run.config.validate();
+  require_fit(images, run.config.model);
+  RESEDA_REQUIRE(run.config.hold_out == 0 || images.count() >= run.config.hold_out, Errc::kInput,
+                 "training: ", images.count(), " images are too few to hold out every ", run.config.hold_out, "th");
+  return Training(run, images).run();
+}
+
+}  // namespace reseda::certify

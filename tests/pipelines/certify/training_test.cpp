@@ -1,0 +1,162 @@
+// Training of classifiers under noise: batches, resuming, what it refuses.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdio>
+#include <set>
+
+#include "modules/core/log.hpp"
+#include "pipelines/certify/training_run.hpp"
+#include "tests/support/expect_error.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+namespace reseda::certify {
+namespace {
+
+using tests::expect_error;
+
+/// Two classes of 8 x 8 images: bright on the left, or bright on the right.
+LabelledImages halves(std::int64_t count) {
+  LabelledImages images{at::full({count, 3, 8, 8}, 30, at::kByte), at::arange(count).remainder(2)};
+  for (std::int64_t i = 0; i < count; ++i) images.pixels[i].narrow(2, 4 * (i % 2), 4).fill_(200 + i % 16);
+  return images;
+}
+
+TEST(TrainingImages, ShowEveryImageOnceARound) {
+  LabelledImages images{at::arange(10).to(at::kByte).view({10, 1, 1, 1}).expand({10, 3, 4, 4}).contiguous(),
+                        at::arange(10)};
+  TrainingImages training(images, {.padding = 0, .flip = false}, 3);
+  std::vector<std::int64_t> order;
+  for (std::int64_t step = 0; step < 5; ++step) {
+    const LabelledBatch batch = training.batch(4, step);
+    for (std::int64_t i = 0; i < 4; ++i) {
+      order.push_back(batch.labels[i].item<std::int64_t>());
+      EXPECT_FLOAT_EQ(batch.images[i].max().item<float>(), static_cast<float>(order.back()) / 255);
+    }
+  }
+  EXPECT_EQ(std::set<std::int64_t>(order.begin(), order.begin() + 10).size(), 10U);
+  EXPECT_EQ(std::set<std::int64_t>(order.begin() + 10, order.end()).size(), 10U);
+  EXPECT_FALSE(std::equal(order.begin(), order.begin() + 10, order.begin() + 10));
+  EXPECT_EQ(training.batch(4, 0).labels[0].item<std::int64_t>(), order[0]);  // whatever was drawn before
+}
+
+TEST(TrainingImages, MoveAndMirrorByWholePixels) {
+  LabelledImages one{at::zeros({1, 3, 5, 5}, at::kByte), at::zeros({1}, at::kLong)};
+  one.pixels[0].select(1, 2).select(1, 1).fill_(255);
+  const auto columns = [&](bool flip) {
+    TrainingImages training(one, {.padding = 1, .flip = flip}, 0);
+    std::set<std::int64_t> seen;
+    const at::Tensor images = training.batch(64, 0).images;
+    EXPECT_EQ(images.sizes(), (std::vector<std::int64_t>{64, 3, 5, 5}));
+    EXPECT_EQ(images.sum().item<double>(), 64 * 3);
+    for (std::int64_t i = 0; i < 64; ++i) seen.insert(images[i][0].argmax().item<std::int64_t>() % 5);
+    return seen;
+  };
+  EXPECT_EQ(columns(false), (std::set<std::int64_t>{0, 1, 2}));
+  EXPECT_EQ(columns(true), (std::set<std::int64_t>{0, 1, 2, 3, 4}));
+}
+
+TEST(TrainingImages, HoldEveryNthApart) {
+  const HeldOutImages parts = hold_out({at::zeros({7, 1, 1, 1}, at::kByte), at::arange(7)}, 3);
+  EXPECT_TRUE(at::equal(parts.validation.labels, at::tensor({2, 5}, at::kLong)));
+  EXPECT_TRUE(at::equal(parts.training.labels, at::tensor({0, 1, 3, 4, 6}, at::kLong)));
+  EXPECT_EQ(hold_out({at::zeros({7, 1, 1, 1}, at::kByte), at::arange(7)}, 0).validation.count(), 0);
+}
+
+class ClassifierTraining : public testing::Test {
+ protected:
+  void SetUp() override { log::set_level(log::Level::kWarning); }
+
+  TrainingRun run(const std::string& out, std::int64_t steps = 6) const {
+    TrainingRun run;
+    run.config.model.input = {.size = 8, .mean = {0.5, 0.5, 0.5}, .std = {0.25, 0.25, 0.25}};
+    run.config.model.classes = 2;
+    run.config.model.sigmas = {0.1, 0.3};
+    run.config.model.network.set("name", "cifar_resnet");
+    run.config.model.network.set("depth", "8");
+    run.config.model.network.set("classes", "2");
+    run.config.train = {.steps = steps, .warmup = 2, .adam = {.lr = 5e-3}, .save_every = 4, .validate_every = steps};
+    run.config.augmentation = {.padding = 1, .flip = false};
+    run.config.batch = 8;
+    run.config.hold_out = 4;
+    run.out = folder / out;
+    run.seed = 5;
+    return run;
+  }
+
+  tests::TemporaryFolder folder;
+};
+
+TEST_F(ClassifierTraining, ResumesToTheSameBytesAsARunThatNeverStopped) {
+  const LabelledImages images = halves(32);
+  EXPECT_TRUE(run_training(run("whole"), images));
+  for (const std::int64_t step : {0, 3, 5}) {
+    const std::string name = "stopped" + std::to_string(step);
+    TrainingRun part = run(name);
+    part.stop = [asked = std::int64_t{0}, step]() mutable { return asked++ == step; };
+    EXPECT_FALSE(run_training(part, images));
+    part.stop = {};
+    part.resume = true;
+    EXPECT_TRUE(run_training(part, images));
+    for (const char* file : {"model.safetensors", "state.safetensors"})
+      EXPECT_TRUE(folder.read(name + "/" + file) == folder.read(std::string("whole/") + file)) << file << " " << step;
+  }
+}
+
+TEST_F(ClassifierTraining, LearnsUnderNoise) {
+  const LabelledImages images = halves(32);
+  run_training(run("long", 25), images);
+  const CertifyModel model = CertifyModel::load(folder / "long/model.safetensors");
+  EXPECT_EQ(model.config().sigmas, (std::vector<double>{0.1, 0.3}));
+  CounterNoise noise(1);
+  EXPECT_EQ(noisy_accuracy(model, images, 0, noise), 1);
+  EXPECT_GE(noisy_accuracy(model, images, 0.3, noise), 0.9);
+  EXPECT_LE(noisy_accuracy(model, images, 30, noise), 0.9);
+  const std::string log = folder.read("long/log.jsonl");
+  double accuracy = 0, small = 0, large = 0;
+  ASSERT_EQ(std::sscanf(log.c_str(),
+                        "{\"validated_step\": 25, \"accuracy\": %lf, \"accuracy_0.1\": %lf, "
+                        "\"accuracy_0.3\": %lf}",
+                        &accuracy, &small, &large),
+            3)
+      << log;
+  EXPECT_EQ(accuracy, 1);
+}
+
+TEST_F(ClassifierTraining, TakesTheDisagreementOfCopiesIn) {
+  TrainingRun consistent = run("consistent", 25);
+  consistent.config.consistency = true;
+  EXPECT_TRUE(run_training(consistent, halves(32)));
+  const CertifyModel model = CertifyModel::load(folder / "consistent/model.safetensors");
+  CounterNoise noise(1);
+  EXPECT_GE(noisy_accuracy(model, halves(32), 0.3, noise), 0.9);
+}
+
+TEST_F(ClassifierTraining, NamesWhatDoesNotFit) {
+  const LabelledImages images = halves(8);
+  const auto refuses = [&](Errc code, const std::string& message, const LabelledImages& given, auto change) {
+    TrainingRun bad = run("bad");
+    change(bad);
+    expect_error(code, message, [&] { run_training(bad, given); });
+  };
+  const auto nothing = [](TrainingRun&) {};
+  refuses(Errc::kInput, "labels from 0 to 7, the model has the classes 0 to 1", {images.pixels, at::arange(8)},
+          nothing);
+  refuses(Errc::kInput, "labels from -1 to 0", {images.pixels, images.labels - 1}, nothing);
+  refuses(Errc::kInput, "images of 3 channels and 8x6 pixels, the model takes 3 channels and 8x8",
+          {images.pixels.narrow(2, 0, 6), images.labels}, nothing);
+  refuses(Errc::kInput, "no images", {images.pixels.narrow(0, 0, 0), images.labels.narrow(0, 0, 0)}, nothing);
+  refuses(Errc::kInput, "too few", images, [](TrainingRun& bad) { bad.config.hold_out = 9; });
+  refuses(Errc::kUsage, "model.sigmas must hold", images, [](TrainingRun& bad) { bad.config.model.sigmas.clear(); });
+  refuses(Errc::kUsage, "batch must be", images, [](TrainingRun& bad) { bad.config.batch = 1; });
+  EXPECT_FALSE(std::filesystem::exists(folder / "bad"));
+  run_training(run("one"), images);
+  expect_error(Errc::kOutput, "--resume", [&] { run_training(run("one"), images); });
+  TrainingRun other = run("one");
+  other.resume = true;
+  expect_error(Errc::kCheckpoint, "other data", [&] { run_training(other, halves(12)); });
+}
+
+}  // namespace
+}  // namespace reseda::certify
