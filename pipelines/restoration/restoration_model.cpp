@@ -53,6 +53,7 @@ void RestorationModelConfig::validate() const {
   RESEDA_REQUIRE(patch >= 1 && patch <= 16, Errc::kUsage, "model.patch must be 1 to 16, got ", patch);
   RESEDA_REQUIRE(!level_is_unit || target == "residual", Errc::kUsage,
                  "model.level_is_unit needs the target residual, got ", target);
+  low_resolution.validate();
   RESEDA_REQUIRE(clip >= 0, Errc::kUsage, "model.clip must not be negative, got ", clip);
 }
 

@@ -12,6 +12,7 @@
 #include "modules/diffusion/process.hpp"
 #include "modules/nets/network.hpp"
 #include "pipelines/restoration/degradation.hpp"
+#include "pipelines/restoration/low_resolution.hpp"
 
 /// Models that restore images with residual diffusion, and their training: what the pipelines for images share.
 namespace reseda::restoration {
@@ -29,6 +30,7 @@ struct RestorationModelConfig {
   double clip = 1.0;
   ConfigNode sampler;
   DegradationConfig degradation;
+  LowResolutionConfig low_resolution;
   template <class V>
   void fields(V& v) {
     v("name", name, "name of the model");
@@ -46,6 +48,7 @@ struct RestorationModelConfig {
     v("clip", clip, "estimates of the clean image are clipped to this; 0 clips nothing");
     v("sampler", sampler, "default sampler: name and its options");
     v("degradation", degradation, "what the model was trained to undo");
+    v("low_resolution", low_resolution, "the same of models that enlarge; scale 1 for none");
   }
   /// @throws Error{kUsage}
   void validate() const;

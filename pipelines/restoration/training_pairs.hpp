@@ -12,9 +12,10 @@ namespace reseda::restoration {
 
 /// What a step of training is given, in the network's range.
 struct Pairs {
-  at::Tensor x0;          ///< [B,C,S,S] clean
-  at::Tensor y = {};      ///< [B,C,S,S] measured; undefined for a prior
-  at::Tensor extra = {};  ///< [B,K,S,S] what else the network sees; mostly undefined
+  at::Tensor x0;           ///< [B,C,S,S] clean
+  at::Tensor y = {};       ///< [B,C,S,S] measured; undefined for a prior
+  at::Tensor extra = {};   ///< [B,K,S,S] what else the network sees; mostly undefined
+  at::Tensor weight = {};  ///< [B,C,S,S] factor of the process's noise at each pixel; undefined: 1
 };
 
 /// Where training takes its crops from.
@@ -25,9 +26,12 @@ class PairSource {
   virtual Pairs draw(std::int64_t count, std::int64_t size, std::uint64_t seed, std::int64_t step) const = 0;
   /// Names of what it holds, one a line: a resumed run must have the same.
   virtual std::string contents() const = 0;
+  /// Whether pairs have a weight.
+  virtual bool weighs_noise() const { return false; }
 };
 
-/// Crops of images, degraded as the model's config says; for a prior as they are.
+/// Crops of images, degraded as the model's config says; for a prior as they are. Of a model that enlarges, y is the
+/// small frame enlarged.
 /// Draws: "crop N" (crop, degradation).
 class DegradedImages final : public PairSource {
  public:
@@ -36,6 +40,8 @@ class DegradedImages final : public PairSource {
   std::string contents() const override;
 
  private:
+  Pairs draw_small(std::int64_t count, std::int64_t size, std::uint64_t seed, std::int64_t step) const;
+
   const RestorationModel& model_;
   ImageSet images_;
 };

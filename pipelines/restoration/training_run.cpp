@@ -10,6 +10,7 @@
 #include "modules/core/log.hpp"
 #include "modules/diffusion/time_grid.hpp"
 #include "modules/train/bridge_loss.hpp"
+#include "modules/train/spectral_loss.hpp"
 #include "pipelines/common/training_folder.hpp"
 
 namespace reseda::restoration {
@@ -26,7 +27,7 @@ std::string training_identity(const TrainingRun& run, const PairSource& training
 }
 
 Pairs on_device(Pairs pairs, c10::Device device) {
-  for (at::Tensor* part : {&pairs.x0, &pairs.y, &pairs.extra})
+  for (at::Tensor* part : {&pairs.x0, &pairs.y, &pairs.extra, &pairs.weight})
     if (part->defined()) *part = part->to(device);
   return pairs;
 }
@@ -45,15 +46,22 @@ at::Tensor draw_times(const diffusion::Process& process, std::int64_t count, dou
   return (first + at::floor(u * (last - first + 1))) / steps;
 }
 
-train::StepLoss loss_of(const RestorationModel& model, const train::BridgeLoss& loss, const Pairs& batch,
-                        double start_share, NoiseSource& noise, std::int64_t step) {
-  const at::Tensor times = draw_times(model.process(), batch.x0.size(0), start_share, noise, step);
-  const at::Tensor eps =
+train::StepLoss loss_of(const RestorationModel& model, const train::BridgeLoss& loss, const TrainingConfig& config,
+                        const Pairs& batch, NoiseSource& noise, std::int64_t step) {
+  const at::Tensor times = draw_times(model.process(), batch.x0.size(0), config.start_share, noise, step);
+  at::Tensor eps =
       noise.normal({"train", "eps", static_cast<std::uint32_t>(step)}, batch.x0.sizes()).to(batch.x0.device());
+  if (batch.weight.defined()) eps = eps * batch.weight;  // c w eps
   const at::Tensor x_t = loss.degrade(batch.x0, batch.y, eps, times);
   const at::Tensor t = diffusion::network_input_times(model.process(), times).to(batch.x0.device());
   const diffusion::Condition condition{.y = batch.y, .extra = batch.extra};
-  return {loss(model.predict(x_t, condition, t), batch.x0, batch.y, eps, times, model.unit(condition)), {}};
+  const at::Tensor prediction =
+      model.predict(diffusion::network_input_state(model.process(), x_t, times), condition, t);
+  const at::Tensor error = loss(prediction, batch.x0, batch.y, eps, times, model.unit(condition));
+  if (config.spectrum == 0) return {error, {}};
+  const at::Tensor estimate = model.target() == diffusion::Target::kX0 ? prediction : batch.y - prediction;
+  const at::Tensor spectrum = train::spectral_loss(estimate, batch.x0);
+  return {error + config.spectrum * spectrum, {}};
 }
 
 /// 20 log10(2 / rms) over a batch of images in [-1, 1], averaged over its items: the mean PSNR, dB.
@@ -72,7 +80,9 @@ ConfigNode validation_figures(const RestorationModel& model, const Pairs& batch,
   at::Tensor given = batch.y, estimate;
   if (model.config().conditional) {
     const double t = process.t_start();
-    estimate = (*denoiser)(process.prior(batch.y, noise, "validation"), t, {.y = batch.y, .extra = batch.extra}).x0;
+    at::Tensor start = process.prior(batch.y, noise, "validation");
+    if (batch.weight.defined()) start = batch.y + batch.weight * (start - batch.y);
+    estimate = (*denoiser)(start, t, {.y = batch.y, .extra = batch.extra}).x0;
   } else {
     const double t = process.nearest_time(diffusion::time_of_noise_to_signal(process, 0.25));
     const at::Tensor eps = diffusion::draw_like(noise, {"validation", "eps", 0}, batch.x0);
@@ -97,6 +107,9 @@ void TrainingConfig::validate() const {
                  precision, "'");
   RESEDA_REQUIRE(hold_out >= 0 && hold_out != 1, Errc::kUsage, "hold_out must be 0 or at least 2, got ", hold_out);
   RESEDA_REQUIRE(validation_crops >= 1, Errc::kUsage, "validation_crops must be at least 1, got ", validation_crops);
+  RESEDA_REQUIRE(spectrum >= 0, Errc::kUsage, "spectrum must not be negative, got ", spectrum);
+  RESEDA_REQUIRE(spectrum == 0 || model.target == "x0" || model.target == "residual", Errc::kUsage,
+                 "spectrum needs the target x0 or residual, got ", model.target);
   RESEDA_REQUIRE(start_share >= 0 && start_share <= 1, Errc::kUsage, "start_share must be 0 to 1, got ", start_share);
 }
 
@@ -123,6 +136,10 @@ bool run_training(const TrainingRun& run, const RestorationModel& model, const P
   nets::Network& network = model.network();
   RESEDA_REQUIRE(config.crop % model.multiple() == 0, Errc::kUsage, "crop must be a multiple of ", model.multiple(),
                  " for this network, got ", config.crop);
+  RESEDA_REQUIRE(model.target() == diffusion::Target::kX0 || model.target() == diffusion::Target::kResidual ||
+                     !training.weighs_noise(),
+                 Errc::kUsage, "model.target must be x0 or residual where pixels have noise of their own, got ",
+                 config.model.target);
   network.to(run.device);
   if (config.precision == "bf16") network.set_compute_type(at::kBFloat16);
 
@@ -146,6 +163,7 @@ bool run_training(const TrainingRun& run, const RestorationModel& model, const P
   hooks.save = [&](std::int64_t) {
     StateDict file = model.to_file(trainer.averaged());
     for (const auto& [key, text] : run.metadata) file.metadata[key] = text;
+    if (run.complete_file) run.complete_file(file);
     folder.save(file, trainer);
   };
   if (validation != nullptr)
@@ -162,7 +180,7 @@ bool run_training(const TrainingRun& run, const RestorationModel& model, const P
   return trainer.run(
       [&](std::int64_t step) {
         const Pairs batch = on_device(training.draw(config.batch, config.crop, run.seed, step), run.device);
-        return loss_of(model, loss, batch, config.start_share, noise, step);
+        return loss_of(model, loss, config, batch, noise, step);
       },
       hooks);
 }

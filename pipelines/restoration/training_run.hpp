@@ -26,6 +26,7 @@ struct TrainingConfig {
   std::int64_t hold_out = 20;
   std::int64_t validation_crops = 16;
   double start_share = 0.0;
+  double spectrum = 0.0;
   template <class V>
   void fields(V& v) {
     v("model", model, "network, process, target and degradation");
@@ -40,6 +41,9 @@ struct TrainingConfig {
     v("start_share", start_share,
       "share of the crops that are trained where sampling starts, for samplers of one or few calls; the others have "
       "times from everywhere");
+    v("spectrum", spectrum,
+      "weight of the loss that compares spectra of the estimate and the clean image, which favours sharp ones "
+      "(DifIISR's visual loss)");
   }
   /// @throws Error{kUsage} naming the key
   void validate() const;
@@ -48,10 +52,11 @@ struct TrainingConfig {
 struct TrainingRun {
   TrainingConfig config;
   std::filesystem::path initial = {};  ///< model file whose weights are the first ones; empty: random ones
-  std::filesystem::path out;  ///< folder of model.safetensors, state.safetensors, log.jsonl
+  std::filesystem::path out;           ///< folder of model.safetensors, state.safetensors, log.jsonl
   std::uint64_t seed = 0;
   bool resume = false;
-  std::map<std::string, std::string> metadata = {};  ///< goes into the model file beside the model's own
+  std::map<std::string, std::string> metadata = {};    ///< goes into the model file beside the model's own
+  std::function<void(StateDict&)> complete_file = {};  ///< adds to each model file what the model alone does not hold
   c10::Device device = c10::Device(c10::kCPU);
   ProgressSink progress;       ///< (step, steps, "loss ...")
   std::function<bool()> stop;  ///< e.g. on SIGINT: saves and returns
