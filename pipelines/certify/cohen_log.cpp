@@ -31,15 +31,25 @@ Number parse_number(std::string_view text, std::size_t line) {
   return value;
 }
 
+/// A finite number of 0 or more.
+double parse_amount(std::string_view text, const char* what, std::size_t line) {
+  const auto value = parse_number<double>(text, line);
+  RESEDA_REQUIRE(std::isfinite(value) && value >= 0, Errc::kInput, "line ", line, ": ", what,
+                 " must be a number of 0 or more, got ", text);
+  return value;
+}
+
 double parse_duration(std::string_view text, std::size_t line) {
   double days = 0;
   if (const auto comma = text.find(", "); comma != std::string_view::npos) {
-    days = parse_number<double>(text.substr(0, text.find(' ')), line);
+    days = parse_amount(text.substr(0, text.find(' ')), "days", line);
     text.remove_prefix(comma + 2);
   }
   double seconds = 0;
-  for (const std::string_view part : split(text, ':')) seconds = 60 * seconds + parse_number<double>(part, line);
-  return 86400 * days + seconds;
+  for (const std::string_view part : split(text, ':')) seconds = 60 * seconds + parse_amount(part, "time", line);
+  const double total = 86400 * days + seconds;
+  RESEDA_REQUIRE(total < 1e12, Errc::kInput, "line ", line, ": a time of ", total, " seconds");
+  return total;
 }
 
 /// Where each named column stands.
@@ -52,14 +62,29 @@ class Columns {
       RESEDA_REQUIRE(at_.count(name) != 0, Errc::kInput, "line 1: the header lacks the column ", name);
     count_ = names.size();
   }
-  bool has(const char* name) const { return at_.count(name) != 0; }
+  /// @param other_correct  is set where `correct` does not say whether the prediction is
+  CohenRow row(const std::vector<std::string_view>& cells, std::size_t line, bool& other_correct) const {
+    CohenRow row;
+    row.index = parse_number<std::int64_t>(of(cells, "idx", line), line);
+    row.label = parse_number<std::int64_t>(of(cells, "label", line), line);
+    row.predicted = parse_number<std::int64_t>(of(cells, "predict", line), line);
+    row.radius.reset();
+    if (at_.count("radius") != 0) row.radius = parse_amount(of(cells, "radius", line), "radius", line);
+    const std::string_view time = of(cells, "time", line);
+    row.seconds = parse_duration(time, line);
+    row.plain_seconds = time.find(':') == std::string_view::npos;
+    const auto stated = parse_number<std::int64_t>(of(cells, "correct", line), line);
+    other_correct = other_correct || stated != static_cast<std::int64_t>(row.correct());
+    return row;
+  }
+
+ private:
   std::string_view of(const std::vector<std::string_view>& cells, const char* name, std::size_t line) const {
     RESEDA_REQUIRE(cells.size() == count_, Errc::kInput, "line ", line, " has ", cells.size(), " columns, expected ",
                    count_);
     return cells[at_.at(name)];
   }
 
- private:
   std::map<std::string, std::size_t> at_;
   std::size_t count_;
 };
@@ -74,21 +99,17 @@ std::vector<stats::CertifiedImage> CohenLog::images() const {
 
 CohenLog parse_cohen_log(std::string_view text) {
   const auto lines = split(text, '\n');
+  RESEDA_REQUIRE(lines.back().empty(), Errc::kInput, "line ", lines.size(),
+                 " has no end: the file was cut in the middle of it");
   const Columns columns(lines.front());
   CohenLog log;
+  std::map<std::int64_t, std::size_t> seen;
   for (std::size_t i = 1; i < lines.size(); ++i) {
     if (lines[i].empty()) continue;
     const std::size_t line = i + 1;
-    const auto cells = split(lines[i], '\t');
-    CohenRow row;
-    row.index = parse_number<std::int64_t>(columns.of(cells, "idx", line), line);
-    row.label = parse_number<std::int64_t>(columns.of(cells, "label", line), line);
-    row.predicted = parse_number<std::int64_t>(columns.of(cells, "predict", line), line);
-    row.radius.reset();
-    if (columns.has("radius")) row.radius = parse_number<double>(columns.of(cells, "radius", line), line);
-    row.seconds = parse_duration(columns.of(cells, "time", line), line);
-    const auto stated = parse_number<std::int64_t>(columns.of(cells, "correct", line), line);
-    log.other_correct = log.other_correct || stated != static_cast<std::int64_t>(row.correct());
+    const CohenRow row = columns.row(split(lines[i], '\t'), line, log.other_correct);
+    const auto [before, is_new] = seen.emplace(row.index, line);
+    RESEDA_REQUIRE(is_new, Errc::kInput, "line ", line, ": image ", row.index, " is on line ", before->second, " too");
     log.rows.push_back(row);
   }
   return log;
@@ -102,7 +123,8 @@ std::string cohen_line(const CohenRow& row) {
   std::string line =
       std::to_string(row.index) + '\t' + std::to_string(row.label) + '\t' + std::to_string(row.predicted);
   if (row.radius) line += '\t' + three_digits(*row.radius);
-  return line + '\t' + (row.correct() ? '1' : '0') + '\t' + duration_text(row.seconds);
+  line += row.correct() ? "\t1\t" : "\t0\t";
+  return line + (row.plain_seconds ? three_digits(row.seconds) : duration_text(row.seconds));
 }
 
 std::string three_digits(double value) {

@@ -16,6 +16,7 @@ struct CohenRow {
   std::int64_t predicted = -1;         ///< -1 where it abstained
   std::optional<double> radius = 0.0;  ///< absent in logs of predictions; else with three digits
   double seconds = 0;
+  bool plain_seconds = false;  ///< the time is written as seconds with three digits
 
   bool correct() const { return predicted == label; }
 };
@@ -30,8 +31,10 @@ struct CohenLog {
 };
 
 /// Reads `idx label predict [radius] correct time`, separated by tabs, under a header with these names. Times are
-/// H:MM:SS with or without a fraction, "N day(s), " before it, or plain seconds.
-/// @throws Error{kInput} naming the line
+/// H:MM:SS with or without a fraction, "N day(s), " before it, or plain seconds. Every line must have its end: a file
+/// that was cut inside its last number would otherwise read as another number.
+/// @throws Error{kInput} naming the line: cut, not as many columns, not a number, a radius or time that cannot be, an
+///         image that was there before
 /// Official: locuslab/smoothing, code/certify.py, predict.py.
 CohenLog parse_cohen_log(std::string_view text);
 
