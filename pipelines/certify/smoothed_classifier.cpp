@@ -79,6 +79,18 @@ std::vector<std::int64_t> SmoothedClassifier::votes(const at::Tensor& image, con
   return {first, first + counts.numel()};
 }
 
+std::vector<std::int64_t> SmoothedClassifier::ordered_votes(const at::Tensor& image, const VoteRange& range) const {
+  const c10::InferenceMode inference;
+  std::vector<std::int64_t> classes;
+  for (std::int64_t done = 0; done < range.count; done += config_.batch) {
+    const VoteRange part = {range.item, range.stream, range.first + done, std::min(config_.batch, range.count - done)};
+    const at::Tensor chosen = choices(image, part).to(at::kCPU, at::kLong).contiguous();
+    const auto* first = chosen.data_ptr<std::int64_t>();
+    classes.insert(classes.end(), first, first + chosen.numel());
+  }
+  return classes;
+}
+
 stats::Certificate SmoothedClassifier::certify(const at::Tensor& image, std::string_view item) const {
   std::vector<std::int64_t> selection = votes(image, {item, "selection", 0, config_.n0});
   selection.back() = 0;

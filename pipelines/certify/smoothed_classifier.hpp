@@ -71,6 +71,9 @@ class SmoothedClassifier {
   /// @param image  [C,H,W] as the smoother takes it   @throws Error{kInternal} where logits are not [batch,K]
   std::vector<std::int64_t> votes(const at::Tensor& image, const VoteRange& range) const;
 
+  /// The class of each vote in order, K for logits that are not finite.
+  std::vector<std::int64_t> ordered_votes(const at::Tensor& image, const VoteRange& range) const;
+
   /// n0 votes select, n others bound.
   stats::Certificate certify(const at::Tensor& image, std::string_view item) const;
   /// The class from n votes, or kAbstain.

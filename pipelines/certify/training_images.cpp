@@ -9,6 +9,28 @@
 #include "modules/core/noise.hpp"
 
 namespace reseda::certify {
+namespace {
+
+constexpr std::int64_t kMostBytes = std::int64_t{8} << 30;
+
+}  // namespace
+
+LabelledImages read_images(const ImageData& data, const CertifyModelConfig& model) {
+  const auto channels = static_cast<std::int64_t>(model.input.mean.size());
+  const std::int64_t size = model.input.size, count = data.size();
+  RESEDA_REQUIRE(count <= kMostBytes / (channels * size * size), Errc::kInput, "training: ", count, " images of ", size,
+                 "x", size, " pixels take more than 8 GiB of memory");
+  std::vector<std::int64_t> all(static_cast<std::size_t>(count));
+  std::iota(all.begin(), all.end(), 0);
+  require_labels(data, all, model.classes);
+  LabelledImages images{at::empty({count, channels, size, size}, at::kByte), at::empty({count}, at::kLong)};
+  auto* labels = images.labels.data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < count; ++i) {
+    images.pixels[i].copy_(pixels_of_shape(data, i, channels, size));
+    labels[i] = data.label(i);
+  }
+  return images;
+}
 
 HeldOutImages hold_out(const LabelledImages& all, std::int64_t every) {
   if (every == 0) return {all, {all.pixels.narrow(0, 0, 0), all.labels.narrow(0, 0, 0)}};

@@ -3,8 +3,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <string>
 #include <vector>
+
+#include "pipelines/certify/certify_model.hpp"
+#include "pipelines/certify/image_data.hpp"
 
 namespace reseda::certify {
 
@@ -15,6 +17,10 @@ struct LabelledImages {
 
   std::int64_t count() const { return labels.size(0); }
 };
+
+/// All images of a data set, which the model's size, channels and classes must fit.
+/// @throws Error{kInput} naming the image, or where they take more than 8 GiB
+LabelledImages read_images(const ImageData& data, const CertifyModelConfig& model);
 
 /// Every n-th image apart from the rest. n = 0 holds nothing out.
 struct HeldOutImages {
