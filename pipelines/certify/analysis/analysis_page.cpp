@@ -29,7 +29,7 @@ void add_accuracies(io::HtmlReport& report, const Analysis& analysis) {
     proven.push_back({result.name});
     for (std::size_t j = 0; j < result.at_radii.size(); ++j) {
       const CurvePoint& point = result.at_radii[j];
-      const bool star = analysis.results.size() > 1 && analysis.best[j] == i;
+      const bool star = is_best(analysis, i, j);
       rows.back().push_back(percent(point.accuracy) + (star ? " * " : " ") + "[" + percent(point.band.low) + ", " +
                             percent(point.band.high) + "]");
       proven.back().push_back(percent(point.with_high_prob));
@@ -57,7 +57,8 @@ void add_runs(io::HtmlReport& report, const Analysis& analysis) {
                     std::to_string(result.wrong),
                     fixed_text(result.average_radius, 4) +
                         (result.radius_interval ? " " + interval_text(*result.radius_interval, 4) : ""),
-                    fixed_text(result.largest_radius, 4), number_text(result.alpha), fixed_text(result.seconds, 2)});
+                    fixed_text(result.largest_radius, 4), number_text(result.alpha),
+                    result.seconds > 0 ? fixed_text(result.seconds, 2) : "not recorded"});
   report.heading("Runs");
   report.table(
       {"run", "images", "abstained", "wrong", "average certified radius", "largest radius", "alpha",

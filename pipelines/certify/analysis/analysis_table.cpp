@@ -113,7 +113,7 @@ std::string accuracy_text(const Analysis& analysis) {
     const RunAnalysis& result = analysis.results[i];
     text += padded(result.name, name_width, true) + padded(std::to_string(result.images), kColumn, false);
     for (std::size_t j = 0; j < result.at_radii.size(); ++j) {
-      const bool star = analysis.results.size() > 1 && analysis.best[j] == i;
+      const bool star = is_best(analysis, i, j);
       text += padded(fixed_text(result.at_radii[j].accuracy, 3) + (star ? "*" : " "), kColumn, false);
     }
     text += padded(fixed_text(result.average_radius, 3), kColumn, false) + "\n";

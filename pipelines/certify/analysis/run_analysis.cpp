@@ -109,4 +109,9 @@ Analysis analyse(std::vector<CertifiedRun> runs, const AnalysisConfig& config) {
   return out;
 }
 
+bool is_best(const Analysis& analysis, std::size_t run, std::size_t radius) {
+  return analysis.results.size() > 1 && analysis.best.at(radius) == run &&
+         analysis.results[run].at_radii.at(radius).accuracy > 0;
+}
+
 }  // namespace reseda::certify

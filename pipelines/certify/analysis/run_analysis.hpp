@@ -60,4 +60,8 @@ struct Analysis {
 /// @throws Error{kUsage}
 Analysis analyse(std::vector<CertifiedRun> runs, const AnalysisConfig& config);
 
+/// Whether a run certifies more than every other at one of the radii of the tables, the first on a tie; never the only
+/// run, and never where nothing is certified.
+bool is_best(const Analysis& analysis, std::size_t run, std::size_t radius);
+
 }  // namespace reseda::certify

@@ -62,6 +62,11 @@ TEST(Analysis, CountsByHand) {
   EXPECT_EQ(one.curve.back().accuracy, 0);
   EXPECT_NEAR(analysis.results[1].curve[3].accuracy, 1.0 / 3, 1e-15);
   EXPECT_EQ(analysis.best, (std::vector<std::size_t>{1, 1, 1}));
+  EXPECT_TRUE(is_best(analysis, 1, 0));
+  EXPECT_FALSE(is_best(analysis, 0, 0));
+  AnalysisConfig far;
+  far.radii = {2};
+  EXPECT_FALSE(is_best(analyse({parse_log("one", kLog), parse_log("two", kOther)}, far), 0, 0));  // nothing certified
 }
 
 TEST(Analysis, ComparesTheImagesThatBothRunsHave) {
