@@ -35,7 +35,7 @@ std::string unpacked(std::string_view packed, const std::string& where) {
     stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);
     stream.avail_out = static_cast<uInt>(kPiece);
     result = inflate(&stream, Z_NO_FLUSH);
-    out.resize(out.size() - stream.avail_out);
+    out.erase(out.size() - stream.avail_out);
   }
   inflateEnd(&stream);
   RESEDA_REQUIRE(result == Z_STREAM_END || result == Z_OK || result == Z_BUF_ERROR, Errc::kInput, where,
