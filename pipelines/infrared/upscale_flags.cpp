@@ -14,8 +14,8 @@ void add_model(app::FlagTable& table, const std::string& group) {
              .group = group,
              .hint = app::ValueHint::kFile});
   table.add({.name = "mode",
-             .value = "perceptual",
-             .help = "perceptual: sharp, a sample of what the frame may show; fidelity: least error, in one call",
+             .value = "fidelity",
+             .help = "fidelity: least error, in one call; perceptual: sharper, a sample of what the frame may show",
              .group = group,
              .choices = {"perceptual", "fidelity"}});
   table.add({.name = "steps",
