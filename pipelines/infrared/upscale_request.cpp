@@ -6,7 +6,7 @@ namespace reseda::infrared {
 namespace {
 
 constexpr std::int64_t kProgramBytes = std::int64_t{250} << 20;
-/// Bytes of a pixel of the result, measured as the most that is held at once: see docs/infrared.md.
+/// Bytes of a pixel of the result, counted over what is held at once while a frame is computed, read and written.
 constexpr std::int64_t kResultBytes = 44, kSampleBytes = 16, kMapBytes = 16;
 
 }  // namespace
