@@ -141,7 +141,8 @@ TEST_P(EveryBridge, IsFollowedOnGaussianData) {
     const std::string order = solver.keys.empty() ? "" : solver.keys.front().second;
     const bool first = std::string(solver.name) == "bridge_ddim" || order == "0.7" || order == "1";
     for (const std::string grid : {"uniform", "log_snr"}) {
-      if (grid == "uniform" && GetParam().name == "exploding") continue;  // hardly a step where the noise is that of x0
+      // Where time is the noise scale itself, even steps hardly meet the scales at which the noise is that of x0.
+      if (grid == "uniform" && (GetParam().name == "exploding" || GetParam().name == "karras_ve")) continue;
       if (!fits(process(), 60, grid, "t_end")) continue;
       // Even steps in the time of ddpm's linear schedule are long in ln(c / a) at the clean end.
       const double bound = grid == "uniform" && GetParam().name == "ddpm" ? 0.04 : 0.02;
