@@ -57,13 +57,16 @@ at::Tensor parse_idx(std::string_view bytes, const std::string& where) {
                  " axes, expected 1 to ", kMostAxes);
   RESEDA_REQUIRE(bytes.size() >= header, Errc::kInput, where, ": is cut short in its idx header");
   std::vector<std::int64_t> shape;
-  std::uint64_t count = 1;
+  std::uint64_t count = 1, nonzero = 1;  // nonzero: without the axes of length 0, which must not hide what overflows
   for (std::size_t axis = 0; axis < axes; ++axis) {
     std::uint64_t length = 0;
     for (std::size_t i = 0; i < 4; ++i) length = length << 8 | byte(4 + 4 * axis + i);
     shape.push_back(static_cast<std::int64_t>(length));
     count = std::min<std::uint64_t>(count * length, kMaxBytes + 1);
+    if (length > 0) nonzero = std::min<std::uint64_t>(nonzero * length, kMaxBytes + 1);
   }
+  RESEDA_REQUIRE(count > 0 || nonzero <= kMaxBytes, Errc::kInput, where,
+                 ": its idx header says an empty array whose other axes span more than 1 GiB");
   RESEDA_REQUIRE(count == bytes.size() - header, Errc::kInput, where, ": holds ", bytes.size() - header,
                  " values, but its idx header says ", count > kMaxBytes ? "more than 1 GiB" : std::to_string(count));
   at::Tensor out = at::empty(shape, at::kByte);

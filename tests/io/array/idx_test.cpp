@@ -49,6 +49,7 @@ TEST(Idx, RefusesWhatIsNoArrayOfBytes) {
   refused(small().substr(0, 17), "holds 5 values, but its idx header says 6");
   refused(small().append("x"), "holds 7 values");
   refused("\0\0\x08\x03\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"s, "more than 1 GiB");
+  refused("\0\0\x08\x04\0\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"s, "an empty array whose other axes");
   const std::string packed = gzipped(small());
   refused(packed.substr(0, packed.size() - 5), "cut short");
   std::string damaged = packed;
