@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "modules/core/error.hpp"
+#include "modules/metrics/correlation.hpp"
 
 namespace reseda::metrics {
 namespace {
@@ -25,13 +26,6 @@ void check_mask(const at::Tensor& reference, const at::Tensor& other, const at::
       reference.sizes() == other.sizes() && reference.sizes() == mask.sizes() && mask.scalar_type() == at::kBool,
       Errc::kInput, "structure: slices and mask must have one shape, got ", reference.sizes(), ", ", other.sizes(),
       " and ", mask.sizes());
-}
-
-double correlation(const at::Tensor& x, const at::Tensor& y) {
-  if (x.numel() == 0) return kNan;
-  const at::Tensor a = x - x.mean(), b = y - y.mean();
-  const double energy = a.norm().item<double>() * b.norm().item<double>();
-  return energy > 0 ? a.dot(b).item<double>() / energy : kNan;
 }
 
 }  // namespace
@@ -72,7 +66,7 @@ ResidualCorrelation residual_correlation(const at::Tensor& residual, const at::T
   const Gradient g = image_gradient(reference, spacing);
   const at::Tensor edge = at::hypot(g.rows, g.columns).index({mask});
   const at::Tensor taken = residual.detach().to(at::TensorOptions(at::kDouble).device(at::kCPU)).index({mask});
-  return {correlation(taken, edge), correlation(taken.abs(), edge)};
+  return {pearson_correlation(taken, edge), pearson_correlation(taken.abs(), edge)};
 }
 
 }  // namespace reseda::metrics

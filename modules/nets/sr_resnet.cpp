@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <torch/nn/modules/container/modulelist.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -10,6 +11,12 @@
 #include "modules/nn/sinusoidal_embedding.hpp"
 
 namespace reseda::nets {
+namespace {
+
+/// Values inside a block that are held at once: 16 MiB of float32, which caches hold and allocators keep.
+constexpr std::int64_t kStripValues = std::int64_t{4} << 20;
+
+}  // namespace
 
 void SrResnetConfig::validate() const {
   const auto within = [](const char* key, std::int64_t value, std::int64_t least, std::int64_t most) {
@@ -59,14 +66,44 @@ at::Tensor SrResnet::forward(const at::Tensor& x, const at::Tensor& y, const at:
                  " of a condition, got ", x.size(1), " and ", conditions);
   const at::Tensor seen = (conditions > 0 ? at::cat({x, y}, 1) : x).to(compute_type());
   const at::Tensor time = at::silu(embed_->forward(nn::cosine_first_embedding(t, config_.time_channels)));
+  if (!at::GradMode::is_enabled() && (t.size(0) == 1 || (t == t[0]).all().item<bool>()))
+    return at_one_time(seen.contiguous(at::MemoryFormat::ChannelsLast), time[0]).to(at::kFloat);
   at::Tensor h = first_->forward(seen);
   for (std::size_t i = 0; i < widen_.size(); ++i) {
     const at::Tensor scale_shift = modulate_[i]->forward(time).to(compute_type()).unsqueeze(-1).unsqueeze(-1);
     const std::vector<at::Tensor> parts = scale_shift.chunk(2, 1);
-    const at::Tensor wide = at::addcmul(parts[1], widen_[i]->forward(h), parts[0] + 1.0);
+    at::Tensor wide = at::addcmul(parts[1], widen_[i]->forward(h), parts[0] + 1.0);
     h = h + narrow_[i]->forward(at::relu(wide));
   }
   return (last_->forward(h) + skip_->forward(seen)).to(at::kFloat);
+}
+
+at::Tensor SrResnet::at_one_time(const at::Tensor& seen, const at::Tensor& time) const {
+  const at::ScalarType type = seen.scalar_type();
+  at::Tensor h = first_->forward(seen);
+  for (std::size_t i = 0; i < widen_.size(); ++i) {
+    const std::vector<at::Tensor> scale_shift = modulate_[i]->forward(time).chunk(2);
+    const at::Tensor gain = scale_shift[0] + 1.0, weight = widen_[i]->weight * gain.view({-1, 1, 1, 1}),
+                     bias = at::addcmul(scale_shift[1], widen_[i]->bias, gain);
+    add_block(h, weight.to(type), bias.to(type), *narrow_[i]);
+  }
+  return last_->forward(h).add_(skip_->forward(seen));
+}
+
+void SrResnet::add_block(at::Tensor& h, const at::Tensor& weight, const at::Tensor& bias,
+                         const nn::PlainConv2d& narrow) {
+  const std::int64_t height = h.size(2), row = h.size(0) * h.size(3) * weight.size(0),
+                     rows = std::clamp<std::int64_t>(kStripValues / row, 8, std::max<std::int64_t>(height, 8));
+  at::Tensor above;  // the two rows before the strip as they were
+  for (std::int64_t top = 0; top < height; top += rows) {
+    const std::int64_t end = std::min(top + rows, height), below = std::min(end + 2, height);
+    const std::int64_t edge = top > 0 ? 1 : 0;  // rows of a convolution that lack those beyond the strip
+    const at::Tensor own = h.narrow(2, top, below - top), seen = edge > 0 ? at::cat({above, own}, 2) : own;
+    if (end < height) above = h.narrow(2, end - 2, 2).clone();
+    at::Tensor wide = at::conv2d(seen, weight, bias, /*stride=*/1, /*padding=*/1)
+                          .narrow(2, edge, std::min(end + 1, height) - top + edge);
+    h.narrow(2, top, end - top).add_(narrow.forward(wide.relu_()).narrow(2, edge, end - top));
+  }
 }
 
 const NetworkEntry& network_entry_sr_resnet() {

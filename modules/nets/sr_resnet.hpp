@@ -51,6 +51,13 @@ class SrResnet final : public NetworkModule {
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t) override;
 
  private:
+  /// forward() without gradients at one time for all items, by the embedded time [time_channels]: the modulation goes
+  /// into the weights, (w * h + b) (1 + s) + m = (w (1 + s)) * h + (b (1 + s) + m), and channels lie last in memory.
+  at::Tensor at_one_time(const at::Tensor& seen, const at::Tensor& time) const;
+  /// h += narrow(relu(weight * h + bias)), in place and by strips of rows, each of which sees two rows of its
+  /// neighbours: the memory of a block does not grow with the image.
+  static void add_block(at::Tensor& h, const at::Tensor& weight, const at::Tensor& bias, const nn::PlainConv2d& narrow);
+
   SrResnetConfig config_;
   std::shared_ptr<nn::PlainConv2d> first_, last_, skip_;
   std::shared_ptr<nn::PlainLinear> embed_;

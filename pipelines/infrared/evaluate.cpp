@@ -24,8 +24,11 @@ const std::vector<std::string> kOutputs = {"scores.csv", "scores.json", "report.
 
 std::vector<FramePair> find_pairs(const app::Flags& flags) {
   std::vector<std::string> extra;
-  std::vector<FramePair> pairs =
-      match_frames(flags.text("reference"), flags.text("restored"), flags.text("input"), extra);
+  std::vector<FramePair> pairs = match_frames({.reference = flags.text("reference"),
+                                               .restored = flags.text("restored"),
+                                               .input = flags.text("input"),
+                                               .uncertainty = flags.text("uncertainty")},
+                                              extra);
   if (!extra.empty())
     log::warning("--restored: ", extra.size(), extra.size() == 1 ? " frame has" : " frames have",
                  " no reference, e.g. ", extra.front());
@@ -44,11 +47,14 @@ int dry_run(const std::vector<FramePair>& pairs, const app::Flags& flags) {
                               .add("reference", pair.reference.string())
                               .add("restored", pair.restored.string())
                               .add("input", pair.input.string())
+                              .add("uncertainty", pair.uncertainty.string())
                               .line()
                               .c_str());
     } else {
-      std::printf("%s: %s against %s%s\n", pair.name.c_str(), pair.restored.c_str(), pair.reference.c_str(),
-                  pair.input.empty() ? "" : (", input " + pair.input.string()).c_str());
+      const std::string input = pair.input.empty() ? "" : ", input " + pair.input.string(),
+                        map = pair.uncertainty.empty() ? "" : ", uncertainty " + pair.uncertainty.string();
+      std::printf("%s: %s against %s%s%s\n", pair.name.c_str(), pair.restored.c_str(), pair.reference.c_str(),
+                  input.c_str(), map.c_str());
     }
   }
   return app::items_exit_code(failures, pairs.size());
@@ -91,7 +97,8 @@ std::vector<FrameRow> draw(const Evaluation& evaluation, std::size_t count) {
 std::vector<std::pair<std::string, std::string>> facts_of(const app::Flags& flags, std::size_t frames) {
   std::vector<std::pair<std::string, std::string>> facts = {{"reference", flags.text("reference")},
                                                             {"restored", flags.text("restored")}};
-  if (flags.given("input")) facts.emplace_back("input", flags.text("input"));
+  for (const char* name : {"input", "uncertainty"})
+    if (flags.given(name)) facts.emplace_back(name, flags.text(name));
   facts.emplace_back("compared", std::to_string(frames) + (frames == 1 ? " frame" : " frames"));
   facts.emplace_back("interval", app::interval_fact(flags));
   facts.emplace_back("made by", std::string("reseda ") + app::version() + " infrared evaluate");
@@ -106,6 +113,7 @@ int evaluate(const app::Flags& flags) {
 
   Evaluation evaluation;
   evaluation.has_input = flags.given("input");
+  evaluation.has_uncertainty = flags.given("uncertainty");
   evaluation.frames = score_pairs(pairs);
   std::vector<Errc> failures;
   for (const FrameResult& frame : evaluation.frames) {
@@ -145,6 +153,10 @@ app::FlagTable evaluate_flags() {
   folder("reference", "the original frames: PNG, TIFF, JPEG, PGM or PPM of 8, 16 or 32 bits", true);
   folder("restored", "restored frames of the same size and depth, of the same name or with x4 after it", true);
   folder("input", "the frames before restoration, of the same or a smaller size: adds what was gained over them",
+         false);
+  folder("uncertainty",
+         "maps that upscale --uncertainty wrote, NAME.uncertainty.tif; may be the folder of the restored frames: adds "
+         "their correlation with the error",
          false);
   table.add(app::report_flags("scores.csv, scores.json and report.html"));
   table.add({.name = "dry-run",

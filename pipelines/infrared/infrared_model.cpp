@@ -26,12 +26,24 @@ std::unique_ptr<RestorationModel> checked(RestorationModel model, const std::str
   return std::make_unique<RestorationModel>(std::move(model));
 }
 
+/// How far around a pixel of the small frame one call sees: sr_resnet two pixels for each block and two more, enlarging
+/// two; 24 for networks without blocks.
+std::int64_t reach(const RestorationModel& model) {
+  const ConfigNode* blocks = model.config().network.find("blocks");
+  return blocks == nullptr ? 24 : 2 * std::stoll(blocks->scalar()) + 4;
+}
+
+void move(RestorationModel& model, c10::Device device, Precision precision) {
+  model.network().to(device);
+  model.network().set_compute_type(precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat);
+}
+
 }  // namespace
 
 at::Tensor one_call(const RestorationModel& guide, const at::Tensor& y) {
   const diffusion::Process& process = guide.process();
   const at::Tensor times = at::full({y.size(0)}, process.t_start(), at::kDouble);
-  return y - guide.predict(y, {.y = y}, diffusion::network_input_times(process, times));
+  return y - guide.predict(y, {.y = y}, diffusion::network_input_times(process, times).to(y.device()));
 }
 
 at::Tensor noise_weight(const RestorationModel& diffusion, const at::Tensor& y, const at::Tensor& guided) {
@@ -71,6 +83,12 @@ InfraredModel InfraredModel::from(const StateDict& weights, const std::string& n
   return model;
 }
 
+void InfraredModel::compute_on(c10::Device device, Precision precision) {
+  device_ = device;
+  move(*guide_, device, precision);
+  if (diffusion_) move(*diffusion_, device, precision);
+}
+
 StateDict InfraredModel::join(StateDict diffusion, const RestorationModel& guide) {
   const StateDict own = guide.to_file();
   diffusion.metadata[kGuideKey] = own.metadata.at(kModelKey);
@@ -102,25 +120,33 @@ at::Tensor InfraredModel::sample(const at::Tensor& y, const at::Tensor& guided, 
   return diffusion::make_sampler(settings)->run(y, process, network, context);
 }
 
-TileNetwork InfraredModel::on_tiles(const PictureOptions& options) const {
+void InfraredModel::check(const PictureOptions& options) const {
   RESEDA_REQUIRE(!options.perceptual || has_diffusion(), Errc::kUsage, "--mode perceptual: the model '", config().name,
                  "' has no diffusion, only --mode fidelity");
+  RESEDA_REQUIRE(!options.perceptual || !options.uniform_noise ||
+                     dynamic_cast<const diffusion::Upsr*>(&diffusion_->process()) != nullptr,
+                 Errc::kUsage, "--noise uniform: that of the model '", config().name, "' always is");
+}
+
+TileNetwork InfraredModel::on_tiles(const PictureOptions& options) const {
+  check(options);
   return [this, options](const at::Tensor& low, const at::Tensor& noise) {
-    const at::Tensor y = restoration::enlarge(low, scale());
+    const at::Tensor y = restoration::enlarge(low.to(device_), scale());
     const at::Tensor guided = guide(y);
-    if (!options.perceptual) return guided;
-    const at::Tensor drawn = sample(y, guided, noise, options);
-    return options.strength == 1.0 ? drawn : guided + options.strength * (drawn - guided);
+    if (!options.perceptual) return guided.cpu();
+    const at::Tensor drawn = sample(y, guided, noise.to(device_), options);
+    return (options.strength == 1.0 ? drawn : guided + options.strength * (drawn - guided)).cpu();
   };
 }
 
 TileNetworkTraits InfraredModel::traits(const PictureOptions& options) const {
+  check(options);
   return {.scale = scale(),
           .draws_noise = options.perceptual,
           .multiple = std::max<std::int64_t>(1, (options.perceptual ? diffusion_ : guide_)->multiple() / scale()),
-          .margin = 24,
+          .margin = options.perceptual ? std::max(reach(*guide_), reach(*diffusion_)) : reach(*guide_),
           .blend = 8,
-          .preferred_tile = 320,
+          .preferred_tile = 640,
           .bytes_per_pixel = 4 * 512};
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "modules/core/device.hpp"
 #include "modules/core/state_dict.hpp"
 #include "modules/diffusion/uncertainty_weight.hpp"
 #include "pipelines/infrared/tiled_upscaler.hpp"
@@ -36,6 +37,8 @@ class InfraredModel {
   static InfraredModel load(const std::filesystem::path& file);
   /// The same from a file's contents. @param name  for messages
   static InfraredModel from(const StateDict& weights, const std::string& name);
+  /// Moves its networks to a device; the tiles that on_tiles() takes and gives stay on the CPU.
+  void compute_on(c10::Device device, Precision precision);
   /// A diffusion and its guide as one file.
   static StateDict join(StateDict diffusion, const restoration::RestorationModel& guide);
 
@@ -51,14 +54,20 @@ class InfraredModel {
   at::Tensor sample(const at::Tensor& y, const at::Tensor& guided, const at::Tensor& noise,
                     const PictureOptions& options) const;
 
-  /// The model on tiles of small frames, as the options say. Valid as long as the model is.
-  /// @throws Error{kUsage} where a sample is asked for and there is no diffusion
-  TileNetwork on_tiles(const PictureOptions& options) const;
+  /// What tiles must be like. A margin covers what one call of each network sees; later calls of a sample see further,
+  /// by what the earlier ones did.
+  /// @throws Error{kUsage} where a sample is asked for and there is no diffusion, or uniform noise of a model that has
+  ///         no other
   TileNetworkTraits traits(const PictureOptions& options) const;
+  /// The model on tiles of small frames with those traits, as the options say. Valid as long as the model is.
+  /// @throws Error{kUsage} as traits()
+  TileNetwork on_tiles(const PictureOptions& options) const;
 
  private:
   InfraredModel() = default;
+  void check(const PictureOptions& options) const;
   std::unique_ptr<restoration::RestorationModel> guide_, diffusion_;
+  c10::Device device_ = c10::kCPU;
 };
 
 /// g(y) by one call from y itself. @param guide  a model that predicts the residual

@@ -23,15 +23,26 @@ struct OpenedUpscaler {
   std::string words;              ///< for the provenance
 };
 
-OpenedUpscaler open_model(const app::Flags& flags, std::int64_t scale, std::int64_t max_memory) {
-  const std::filesystem::path file = app::find_model(flags.text("model"));
-  const auto model = std::make_shared<const InfraredModel>(InfraredModel::load(file));
-  RESEDA_REQUIRE(model->scale() % scale == 0, Errc::kUsage, "--scale ", scale, ": ", file.string(), " enlarges ",
-                 model->scale(), " times");
+PictureOptions picture_of(const app::Flags& flags) {
   PictureOptions picture;
   picture.perceptual = flags.text("mode") == "perceptual";
+  for (const char* name : {"steps", "strength", "noise"})
+    RESEDA_REQUIRE(picture.perceptual || !flags.given(name), Errc::kUsage, "--", name,
+                   " is for --mode perceptual alone");
   picture.steps = flags.integer("steps");
   picture.strength = flags.number("strength");
+  picture.uniform_noise = flags.text("noise") == "uniform";
+  return picture;
+}
+
+OpenedUpscaler open_model(const app::Flags& flags, std::int64_t scale, std::int64_t max_memory,
+                          const app::Compute& compute) {
+  const PictureOptions picture = picture_of(flags);
+  const std::filesystem::path file = app::find_model(flags.text("model"));
+  const auto model = std::make_shared<InfraredModel>(InfraredModel::load(file));
+  model->compute_on(compute.device, compute.precision);
+  RESEDA_REQUIRE(model->scale() % scale == 0, Errc::kUsage, "--scale ", scale, ": ", file.string(), " enlarges ",
+                 model->scale(), " times");
   const TileNetworkTraits traits = model->traits(picture);
   const diffusion::Tiling tiling = choose_tiling(traits, flags.integer("tile"), call_bytes(max_memory));
   const TileNetwork network = [model, inner = model->on_tiles(picture)](
@@ -40,20 +51,23 @@ OpenedUpscaler open_model(const app::Flags& flags, std::int64_t scale, std::int6
   opened.upscaler = std::make_unique<TiledUpscaler>(network, traits, tiling);
   if (scale < model->scale()) opened.upscaler = std::make_unique<Shrunk>(std::move(opened.upscaler), scale);
   opened.model_sha256 = io::sha256_file(file, Errc::kCheckpoint);
-  opened.words = "model " + model->config().name + " " + opened.model_sha256.substr(0, 12) + ", " + flags.text("mode");
+  opened.words = "model " + model->config().name + " " + opened.model_sha256.substr(0, 12) + ", " + flags.text("mode") +
+                 (picture.uniform_noise ? ", uniform noise" : "") + ", " + precision_name(compute.precision);
   return opened;
 }
 
-OpenedUpscaler open_upscaler(const app::Flags& flags, std::int64_t max_memory) {
+OpenedUpscaler open_upscaler(const app::Flags& flags, std::int64_t max_memory, const app::Compute& compute) {
   const std::string& method = flags.text("method");
   const bool identity = method == "identity";
   RESEDA_REQUIRE(identity || flags.text("scale") != "1", Errc::kUsage, "--scale 1 is for --method identity alone");
   RESEDA_REQUIRE(!identity || !flags.given("scale") || flags.text("scale") == "1", Errc::kUsage,
                  "--method identity is for --scale 1");
   const std::int64_t scale = identity ? 1 : std::stoll(flags.text("scale"));
-  if (method == "model") return open_model(flags, scale, max_memory);
-  for (const char* name : {"model", "mode", "steps", "strength", "tile"})
+  if (method == "model") return open_model(flags, scale, max_memory, compute);
+  for (const char* name : {"model", "mode", "steps", "strength", "noise", "tile", "precision"})
     RESEDA_REQUIRE(!flags.given(name), Errc::kUsage, "--", name, " is for --method model alone");
+  RESEDA_REQUIRE(compute.device.is_cpu() || flags.text("device") == "auto", Errc::kUsage, "--device ",
+                 flags.text("device"), " is for --method model alone: ", method, " is computed on the CPU");
   return {std::make_unique<Interpolation>("pillow_" + method, scale), "", method};
 }
 
@@ -74,8 +88,8 @@ UpscaleRequest request_of(const app::Flags& flags) {
 /// All that decides the bytes of outputs besides frames and models, and what other files there are.
 ConfigNode effective_config(const app::Flags& flags, const app::Compute& compute) {
   ConfigNode all = ConfigNode::map();
-  for (const char* name : {"scale", "method", "mode", "steps", "strength", "samples", "consistency", "range", "tile",
-                           "max-memory", "quality"})
+  for (const char* name : {"scale", "method", "mode", "steps", "strength", "noise", "samples", "consistency", "range",
+                           "tile", "max-memory", "quality"})
     all[name] = ConfigNode(flags.text(name));
   for (const char* name : {"sequence", "uncertainty"}) all[name] = ConfigNode(flags.on(name) ? "true" : "false");
   all["seed"] = ConfigNode(std::to_string(compute.seed));
@@ -106,7 +120,7 @@ std::optional<FrameSequences> find_sequences(app::BatchOptions& options) {
 int upscale(const app::Flags& flags) {
   UpscaleRequest request = request_of(flags);
   const app::Compute compute = app::open_compute(flags);
-  const OpenedUpscaler opened = open_upscaler(flags, request.max_memory);
+  const OpenedUpscaler opened = open_upscaler(flags, request.max_memory, compute);
   request.check(*opened.upscaler);
   request.provenance = provenance_of(flags, compute, opened);
 

@@ -32,6 +32,12 @@ void add_model(app::FlagTable& table, const std::string& group) {
              .group = group,
              .least = 0.0,
              .most = 1.0});
+  table.add({.name = "noise",
+             .value = "uncertainty",
+             .help = "of a sample: uncertainty gives each pixel as much as it is in doubt, uniform gives all pixels "
+                     "what the most doubtful get, for comparison",
+             .group = group,
+             .choices = {"uncertainty", "uniform"}});
 }
 
 void add_method(app::FlagTable& table) {

@@ -59,9 +59,9 @@ struct Agreement {
 };
 Agreement agreement(const at::Tensor& high, const at::Tensor& low);
 
-/// Refuses what no enlargement of the frame can look like: values that are NaN or infinite, a constant picture of a
-/// frame that is not, one whose shrunk self differs from the frame by more than the frame's standard deviation plus a
-/// twentieth of the range.
+/// Refuses what no enlargement of the frame can look like: values that are NaN or infinite, a constant picture (to 1e-5
+/// of the range) of a frame that is not, one whose shrunk self differs from the frame by more than the frame's standard
+/// deviation plus a twentieth of the range.
 /// @return how well they agree
 /// @throws Error{kNumeric} with `name`
 Agreement check_result(const at::Tensor& high, const at::Tensor& low, const std::string& name);

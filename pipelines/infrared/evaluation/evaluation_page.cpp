@@ -12,18 +12,19 @@ std::string label_of(const ScoreName& name) { return name.label + (name.unit.emp
 void add_summary(io::HtmlReport& report, const Evaluation& evaluation) {
   Cells header = {"score", "better is", "restored"};
   if (evaluation.has_input) header = {"score", "better is", "input", "restored", "change", "verdict"};
+  const std::vector<ScoreName> names = evaluation.names();
   std::vector<Cells> rows;
   std::vector<std::pair<std::string, std::string>> definitions;
   for (std::size_t i = 0; i < evaluation.summary.size(); ++i) {
-    const ScoreName& name = scores()[i];
+    const ScoreName& name = names[i];
     const ScoreSummary& summary = evaluation.summary[i];
     Cells row = {label_of(name), app::better_name(name.better)};
-    if (evaluation.has_input) row.push_back(interval_text(summary.input, name.decimals));
-    row.push_back(interval_text(summary.restored, name.decimals));
-    if (evaluation.has_input) {
-      row.push_back(interval_text(summary.change, name.decimals));
-      row.push_back(verdict(name, summary));
-    }
+    const auto cell = [&](const metrics::MeanInterval& m) {
+      return m.count + m.left_out == 0 ? "" : interval_text(m, name.decimals);
+    };
+    if (evaluation.has_input) row.push_back(cell(summary.input));
+    row.push_back(cell(summary.restored));
+    if (evaluation.has_input) row.insert(row.end(), {cell(summary.change), verdict(name, summary)});
     rows.push_back(std::move(row));
     definitions.emplace_back(name.label, name.definition + ".");
   }
@@ -41,12 +42,13 @@ void add_summary(io::HtmlReport& report, const Evaluation& evaluation) {
 
 void add_frames(io::HtmlReport& report, const Evaluation& evaluation) {
   Cells header = {"frame", "bits", "range"};
-  for (const ScoreName& name : scores()) header.push_back(label_of(name));
+  const std::vector<ScoreName> names = evaluation.names();
+  for (const ScoreName& name : names) header.push_back(label_of(name));
   std::vector<Cells> rows;
   for (const FrameResult* frame : good_frames(evaluation)) {
     Cells row = {frame->pair.name, std::to_string(frame->scores.bits), fixed_text(frame->scores.range, 0)};
-    for (std::size_t i = 0; i < scores().size(); ++i)
-      row.push_back(fixed_text(frame->scores.restored[i], scores()[i].decimals));
+    for (std::size_t i = 0; i < names.size(); ++i)
+      row.push_back(fixed_text(frame->scores.restored[i], names[i].decimals));
     rows.push_back(std::move(row));
   }
   report.heading("Frames, restored");

@@ -12,8 +12,8 @@ namespace {
 using Values = std::vector<double>;
 
 Values change_of(const FrameScores& scores) {
-  Values out(scores.restored);
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] -= scores.input[i];
+  Values out(scores.input);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = scores.restored[i] - scores.input[i];
   return out;
 }
 
@@ -23,7 +23,7 @@ std::string joined(const std::vector<std::string>& lines) {
   return out;
 }
 
-std::string summary_object(const ScoreName& name, const ScoreSummary& summary, bool input) {
+std::string summary_object(const ScoreName& name, const ScoreSummary& summary) {
   const std::string definition = io::JsonObject()
                                      .add("label", name.label)
                                      .add("unit", name.unit)
@@ -31,22 +31,28 @@ std::string summary_object(const ScoreName& name, const ScoreSummary& summary, b
                                      .add("definition", name.definition)
                                      .line();
   std::string out = "{\"definition\": " + definition + ",\n  \"restored\": " + app::interval_json(summary.restored);
-  if (input)
+  if (summary.has_input())
     out += ",\n  \"input\": " + app::interval_json(summary.input) +
            ",\n  \"change\": " + app::interval_json(summary.change);
   return out + "}";
 }
 
-std::string frame_object(const FrameResult& frame) {
+std::string frame_object(const FrameResult& frame, const std::vector<ScoreName>& names) {
   io::JsonObject object;
   object.add("frame", frame.pair.name).add("bits", frame.scores.bits).add("range", frame.scores.range);
-  for (std::size_t i = 0; i < scores().size(); ++i) object.add(scores()[i].key, frame.scores.restored[i]);
+  for (std::size_t i = 0; i < names.size(); ++i) object.add(names[i].key, frame.scores.restored[i]);
   for (std::size_t i = 0; i < frame.scores.input.size(); ++i)
-    object.add("input_" + scores()[i].key, frame.scores.input[i]);
+    object.add("input_" + names[i].key, frame.scores.input[i]);
   return object.line();
 }
 
 }  // namespace
+
+std::vector<ScoreName> Evaluation::names() const {
+  std::vector<ScoreName> out = scores();
+  if (has_uncertainty) out.insert(out.end(), uncertainty_scores().begin(), uncertainty_scores().end());
+  return out;
+}
 
 std::vector<const FrameResult*> good_frames(const Evaluation& evaluation) {
   std::vector<const FrameResult*> out;
@@ -57,11 +63,11 @@ std::vector<const FrameResult*> good_frames(const Evaluation& evaluation) {
 
 std::vector<ScoreSummary> summarise(const Evaluation& evaluation, const metrics::BootstrapConfig& bootstrap) {
   std::vector<ScoreSummary> out;
-  for (std::size_t i = 0; i < scores().size(); ++i) {
+  for (std::size_t i = 0; i < evaluation.names().size(); ++i) {
     Values restored, input, change;
     for (const FrameResult* frame : good_frames(evaluation)) {
       restored.push_back(frame->scores.restored[i]);
-      if (!evaluation.has_input) continue;
+      if (i >= frame->scores.input.size()) continue;
       input.push_back(frame->scores.input[i]);
       change.push_back(change_of(frame->scores)[i]);
     }
@@ -80,9 +86,10 @@ std::string verdict(const ScoreName& name, const ScoreSummary& summary) {
 
 std::string to_csv(const Evaluation& evaluation) {
   std::vector<std::string> header = {"frame", "bits", "range"};
-  for (const char* prefix : {"", "input_", "d_"})
+  for (const ScoreName& name : evaluation.names()) header.push_back(name.key);
+  for (const char* prefix : {"input_", "d_"})
     for (const ScoreName& name : scores())
-      if (*prefix == '\0' || evaluation.has_input) header.push_back(prefix + name.key);
+      if (evaluation.has_input) header.push_back(prefix + name.key);
   io::CsvTable table(header);
   for (const FrameResult* frame : good_frames(evaluation)) {
     const FrameScores& of = frame->scores;
@@ -103,13 +110,13 @@ std::string to_csv(const Evaluation& evaluation) {
 std::string to_json(const Evaluation& evaluation) {
   io::JsonObject facts;
   for (const auto& [name, value] : evaluation.facts) facts.add(name, value);
+  const std::vector<ScoreName> names = evaluation.names();
   std::vector<std::string> summary, frames, failures;
   for (std::size_t i = 0; i < evaluation.summary.size(); ++i)
-    summary.push_back(json_quoted(scores()[i].key) + ": " +
-                      summary_object(scores()[i], evaluation.summary[i], evaluation.has_input));
+    summary.push_back(json_quoted(names[i].key) + ": " + summary_object(names[i], evaluation.summary[i]));
   for (const FrameResult& frame : evaluation.frames)
     if (frame.pair.problem.empty())
-      frames.push_back(frame_object(frame));
+      frames.push_back(frame_object(frame, names));
     else
       failures.push_back(io::JsonObject().add("frame", frame.pair.name).add("reason", frame.pair.problem).line());
   return "{\"made\": " + facts.line() + ",\n\"summary\": {\n" + joined(summary) + "},\n\"frames\": [\n" +
@@ -117,14 +124,17 @@ std::string to_json(const Evaluation& evaluation) {
 }
 
 std::string summary_text(const Evaluation& evaluation) {
+  const std::vector<ScoreName> names = evaluation.names();
   std::vector<std::vector<std::string>> lines = {{std::to_string(good_frames(evaluation).size()) + " frames"}};
   if (evaluation.has_input) lines[0].emplace_back("input");
   lines[0].emplace_back("restored");
   if (evaluation.has_input) lines[0].emplace_back("change");
   for (std::size_t i = 0; i < evaluation.summary.size(); ++i) {
-    const ScoreName& name = scores()[i];
+    const ScoreName& name = names[i];
     const ScoreSummary& summary = evaluation.summary[i];
-    const auto cell = [&](const metrics::MeanInterval& m) { return app::interval_text(m, name.decimals); };
+    const auto cell = [&](const metrics::MeanInterval& m) {
+      return m.count + m.left_out == 0 ? "" : app::interval_text(m, name.decimals);
+    };
     std::vector<std::string> line = {name.label + (name.unit.empty() ? "" : ", " + name.unit)};
     if (evaluation.has_input) line.push_back(cell(summary.input));
     line.push_back(cell(summary.restored));

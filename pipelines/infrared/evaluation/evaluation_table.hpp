@@ -21,20 +21,24 @@ struct FrameResult {
 /// One score over all good frames.
 struct ScoreSummary {
   metrics::MeanInterval restored, input, change;  ///< change: restored - input, frame by frame; NaN without input
+  bool has_input() const { return input.count + input.left_out > 0; }
 };
 
 /// Everything that the record and the page show.
 struct Evaluation {
   std::vector<FrameResult> frames;
   std::vector<std::pair<std::string, std::string>> facts;  ///< how it was made: name and value
-  bool has_input = false;
-  std::vector<ScoreSummary> summary;  ///< in the order of scores()
+  bool has_input = false, has_uncertainty = false;
+  std::vector<ScoreSummary> summary;  ///< in the order of names()
+
+  /// scores(), then uncertainty_scores() where there are maps, which inputs have not.
+  std::vector<ScoreName> names() const;
 };
 
 /// The frames that were compared.
 std::vector<const FrameResult*> good_frames(const Evaluation& evaluation);
 
-/// Means over the good frames with bootstrap intervals, in the order of scores().
+/// Means over the good frames with bootstrap intervals, in the order of names().
 std::vector<ScoreSummary> summarise(const Evaluation& evaluation, const metrics::BootstrapConfig& bootstrap);
 
 /// "better", "worse" or "not clear" by the interval of the change, for scores that are better high or low; else empty.

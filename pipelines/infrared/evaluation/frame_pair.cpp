@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <string_view>
 
 #include "io/batch/discovery.hpp"
 #include "modules/core/error.hpp"
@@ -14,16 +16,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kMapEnding = ".uncertainty.tif";
+
 std::string without_extension(const std::string& path) { return fs::path(path).replace_extension().generic_string(); }
 
-/// Images below a folder by their path without extension.
+enum class Content { kFrames, kMaps };
+
+/// Images below a folder by their path without extension: frames, or maps of uncertainty.
 class FrameFolder {
  public:
-  explicit FrameFolder(const fs::path& folder) : folder_(folder) {
+  FrameFolder(const fs::path& folder, Content content) : folder_(folder) {
     RESEDA_REQUIRE(fs::is_directory(folder), Errc::kInput, folder.string(), ": is not a folder");
     const io::Discovery found = io::discover_inputs(
         {folder.string()}, {.recursive = true, .extensions = io::image_extensions(), .leave_out = {}});
-    for (const io::InputFile& file : found.files) files_[without_extension(file.id)].push_back(file.path);
+    for (const io::InputFile& file : found.files) {
+      const bool is_map = file.id.ends_with(kMapEnding);
+      if (is_map != (content == Content::kMaps)) continue;
+      const std::string name = is_map ? file.id.substr(0, file.id.size() - kMapEnding.size()) : file.id;
+      files_[without_extension(name)].push_back(file.path);
+    }
   }
   const std::map<std::string, std::vector<fs::path>>& files() const { return files_; }
 
@@ -84,18 +95,19 @@ GreyFrame enlarged(GreyFrame input, const at::Tensor& reference, const fs::path&
 
 }  // namespace
 
-std::vector<FramePair> match_frames(const fs::path& reference, const fs::path& restored, const fs::path& input,
-                                    std::vector<std::string>& extra) {
-  const FrameFolder references(reference);
-  FrameFolder outputs(restored);
-  std::vector<FrameFolder> inputs;
-  if (!input.empty()) inputs.emplace_back(input);
+std::vector<FramePair> match_frames(const FrameFolders& folders, std::vector<std::string>& extra) {
+  const FrameFolder references(folders.reference, Content::kFrames);
+  FrameFolder outputs(folders.restored, Content::kFrames);
+  std::optional<FrameFolder> inputs, maps;
+  if (!folders.input.empty()) inputs.emplace(folders.input, Content::kFrames);
+  if (!folders.uncertainty.empty()) maps.emplace(folders.uncertainty, Content::kMaps);
   std::vector<FramePair> pairs;
   for (const auto& [name, paths] : references.files()) {
     RESEDA_REQUIRE(paths.size() == 1, Errc::kInput, paths.back().string(), ": a second reference of the name ", name);
     FramePair pair{.name = name, .reference = paths.front(), .restored = {}, .input = {}, .problem = {}};
     pair.restored = outputs.take(name, "restored", pair);
-    for (FrameFolder& folder : inputs) pair.input = folder.take(name, "input", pair);
+    if (inputs) pair.input = inputs->take(name, "input", pair);
+    if (maps) pair.uncertainty = maps->take(name, "uncertainty", pair);
     pairs.push_back(std::move(pair));
   }
   extra = outputs.never_taken();
@@ -119,6 +131,12 @@ FrameTriple read_triple(const FramePair& pair) {
   RESEDA_REQUIRE(out.restored.pixels.sizes() == out.reference.pixels.sizes() && same_depth(out.restored, out.reference),
                  Errc::kInput, pair.restored.string(), ": ", described(out.restored), ", the reference has ",
                  described(out.reference));
+  if (!pair.uncertainty.empty()) {
+    out.uncertainty = read_grey(pair.uncertainty).pixels;
+    RESEDA_REQUIRE(out.uncertainty.sizes() == out.reference.pixels.sizes(), Errc::kInput, pair.uncertainty.string(),
+                   ": ", out.uncertainty.size(1), "x", out.uncertainty.size(0), " pixels, the reference has ",
+                   out.reference.pixels.size(1), "x", out.reference.pixels.size(0));
+  }
   if (pair.input.empty()) return out;
   const GreyFrame input = read_grey(pair.input);
   RESEDA_REQUIRE(same_depth(input, out.reference), Errc::kInput, pair.input.string(), ": ", described(input),

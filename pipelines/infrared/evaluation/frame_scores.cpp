@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "modules/core/error.hpp"
+#include "modules/metrics/correlation.hpp"
 #include "modules/metrics/image_pair.hpp"
 #include "modules/metrics/psnr.hpp"
 #include "modules/metrics/spectral_error.hpp"
@@ -47,6 +48,17 @@ const std::vector<ScoreName>& scores() {
   return names;
 }
 
+const std::vector<ScoreName>& uncertainty_scores() {
+  static const std::vector<ScoreName> names = {
+      {"uncertainty_pearson", "Uncertainty and error", "", 3, app::Better::kHigher,
+       "Pearson's correlation of the map of uncertainty with |x - r| over the pixels of the whole frame: 1 where the "
+       "map "
+       "is the error but for a factor, 0 where it tells nothing of it"},
+      {"uncertainty_spearman", "The same by ranks", "", 3, app::Better::kHigher,
+       "Spearman's correlation: whether pixels of larger uncertainty have the larger errors, however much larger"}};
+  return names;
+}
+
 std::size_t score_place(const std::string& key) {
   for (std::size_t i = 0; i < scores().size(); ++i)
     if (scores()[i].key == key) return i;
@@ -67,6 +79,11 @@ FrameScores score_frame(const FrameTriple& frames) {
                    ", everywhere: no range to score by");
   }
   out.restored = score_image(reference, frames.restored.pixels, out.range);
+  if (frames.uncertainty.defined()) {
+    const at::Tensor error = (frames.restored.pixels - reference).abs();
+    out.restored.push_back(metrics::pearson_correlation(frames.uncertainty, error));
+    out.restored.push_back(metrics::spearman_correlation(frames.uncertainty, error));
+  }
   if (frames.input.pixels.defined()) out.input = score_image(reference, frames.input.pixels, out.range);
   return out;
 }

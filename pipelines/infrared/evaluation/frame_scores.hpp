@@ -19,13 +19,18 @@ struct ScoreName {
 /// What is measured of a frame, in this order.
 const std::vector<ScoreName>& scores();
 
+/// What is measured of a map of uncertainty beside the restored frame, in this order.
+const std::vector<ScoreName>& uncertainty_scores();
+
 /// Place of a score in scores(). @throws Error{kInternal} on an unknown key
 std::size_t score_place(const std::string& key);
 
 struct FrameScores {
-  double range = 255;                   ///< R of PSNR, SSIM and the spectral error
-  int bits = 8;                         ///< of a sample
-  std::vector<double> restored, input;  ///< in the order of scores(); input empty where there is none
+  double range = 255;  ///< R of PSNR, SSIM and the spectral error
+  int bits = 8;        ///< of a sample
+  /// In the order of scores(), after which restored has uncertainty_scores() where there is a map. input: empty where
+  /// there is none.
+  std::vector<double> restored, input;
 };
 
 /// Scores of a pair. R is 255 for unsigned 8-bit samples, else the reference's largest value less its smallest.

@@ -61,6 +61,38 @@ TEST(SrResnet, SeesTwoPixelsPerBlockAndTwoMore) {
   EXPECT_EQ(change[5].max().item<double>(), 0.0);
 }
 
+TEST(SrResnet, IsTheSameWithAndWithoutGradientsAndWhateverTheTimesBesideIt) {
+  const auto network = make_network(settings("sr_resnet", kTiny));
+  {
+    const at::NoGradGuard no_grad;
+    randomise(*network);
+  }
+  const at::Tensor x = at::randn({2, 2, 11, 9}), y = at::randn({2, 3, 11, 9}), t = at::full({2}, 3.0F);
+  at::Tensor other = t.clone();
+  other[1] = 7.0F;
+  const at::Tensor trained = network->forward(x, y, t).detach();
+  EXPECT_FALSE(at::allclose(trained[1], network->forward(x, y, other).detach()[1], 1e-3, 1e-4));
+  const at::NoGradGuard no_grad;
+  EXPECT_TRUE(at::allclose(network->forward(x, y, t), trained, 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(network->forward(x, y, other)[0], trained[0], 1e-5, 1e-5));
+  network->set_compute_type(at::kBFloat16);
+  const at::Tensor coarse = network->forward(x, y, t);
+  EXPECT_EQ(coarse.scalar_type(), at::kFloat);
+  EXPECT_LT((coarse - trained).abs().max().item<double>(), 0.05 * trained.abs().max().item<double>());
+  EXPECT_FALSE(coarse.equal(trained));
+}
+
+TEST(SrResnet, StripsOfALargeImageAreTheWhole) {
+  const auto network = make_network(settings("sr_resnet", kTiny, {{"channels", "16"}, {"expansion", "8"}}));
+  const at::NoGradGuard no_grad;
+  randomise(*network);
+  const at::Tensor x = at::randn({2, 2, 70, 900}), y = at::randn({2, 3, 70, 900}), t = at::full({2}, 3.0F);
+  const at::Tensor strips = network->forward(x, y, t);  // of 18 rows
+  const at::AutoGradMode gradients(true);
+  const at::Tensor whole = network->forward(x, y, t).detach();
+  EXPECT_LT((strips - whole).abs().max().item<double>(), 1e-5 * whole.abs().max().item<double>());
+}
+
 TEST(SrResnet, RefusesOtherChannels) {
   const auto network = make_network(settings("sr_resnet", kTiny));
   expect_error(Errc::kUsage, "3 of a condition, got 2 and 0", [&] {

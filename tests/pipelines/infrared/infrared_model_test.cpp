@@ -1,5 +1,7 @@
 #include "pipelines/infrared/infrared_model.hpp"
 
+#include <ATen/core/grad_mode.h>
+
 #include "io/checkpoint/safetensors.hpp"
 #include "modules/diffusion/processes/upsr.hpp"
 #include "pipelines/infrared/guided_images.hpp"
@@ -127,6 +129,27 @@ TEST(InfraredModelTest, OneCallOfASampleIsTheEstimateAtTheWeightedStart) {
   }
 }
 
+TEST(InfraredModelTest, PrecisionAndUniformNoiseReachTheNetworks) {
+  const c10::InferenceMode inference;
+  InfraredModel model = tiny_model();
+  CounterNoise noise(4);
+  const at::Tensor low = small_frames(1), eps = noise.normal({"a", "prior", 0}, {1, 1, 32, 32});
+  const auto picture = [&](const PictureOptions& options) { return model.on_tiles(options)(low, eps); };
+  const at::Tensor guided = picture({}), sample = picture({.perceptual = true}),
+                   uniform = picture({.perceptual = true, .uniform_noise = true});
+  EXPECT_GT((sample - uniform).abs().max().item<double>(), 1e-3);
+  model.compute_on(c10::kCPU, Precision::kBf16);
+  for (const auto& [options, before] : {std::pair{PictureOptions{}, guided}, {{.perceptual = true}, sample}}) {
+    const double change = (picture(options) - before).abs().max().item<double>();
+    EXPECT_GT(change, 1e-5) << options.perceptual;
+    EXPECT_LT(change, 0.1 * before.abs().max().item<double>()) << options.perceptual;
+  }
+  model.compute_on(c10::kCPU, Precision::kF32);
+  EXPECT_TRUE(picture({}).equal(guided));
+}
+
+TEST(InfraredModelTest, TheMarginCoversWhatACallSees) { EXPECT_EQ(tiny_model().traits({}).margin, 2 * 1 + 4); }
+
 TEST(InfraredModelTest, StrengthGoesFromTheGuideToTheSample) {
   const c10::InferenceMode inference;
   const InfraredModel model = tiny_model();
@@ -158,7 +181,8 @@ TEST(GuidedImagesTest, ShowsTheGuidesPictureAndItsDoubts) {
   const GuidedImages images(diffusion, guide, std::move(set));
   const restoration::Pairs pairs = images.draw(2, 32, 5, 7);
   EXPECT_TRUE(images.weighs_noise());
-  EXPECT_TRUE(pairs.extra.equal(one_call(guide, pairs.y).detach()));
+  const at::NoGradGuard no_gradients;
+  EXPECT_TRUE(pairs.extra.equal(one_call(guide, pairs.y)));
   EXPECT_TRUE(pairs.weight.equal(noise_weight(diffusion, pairs.y, pairs.extra)));
   EXPECT_FALSE(pairs.extra.requires_grad());
   EXPECT_TRUE(pairs.x0.equal(images.draw(2, 32, 5, 7).x0));

@@ -93,9 +93,12 @@ TEST(Upscaler, RefusesResultsThatAreNone) {
   nan[0][0][3][3] = std::numeric_limits<float>::quiet_NaN();
   refused(nan, "f.png: the result has NaN or infinite values");
   refused(at::full_like(good, -1), "f.png: the result is constant");
+  refused(1e-6 * good, "f.png: the result is constant");
   refused(-good, "does not agree with the frame");
   refused(good + 0.9, "does not agree with the frame");
   EXPECT_NO_THROW(infrared::check_result(at::zeros({1, 1, 4, 4}), at::zeros({1, 1, 1, 1}), "constant frames"));
+  EXPECT_NO_THROW(
+      infrared::check_result(at::zeros({1, 1, 32, 32}), 1e-6 * low, "frames of one value but for rounding"));
 }
 
 }  // namespace

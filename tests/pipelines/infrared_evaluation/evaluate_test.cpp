@@ -91,6 +91,28 @@ TEST_F(InfraredEvaluate, WithoutInputOrOutput) {
               AllOf(HasSubstr("b (worst)"), Not(HasSubstr("a (")), Not(HasSubstr("verdict"))));
 }
 
+TEST_F(InfraredEvaluate, MapsOfUncertaintyAreComparedWithTheErrors) {
+  const std::vector<std::string> words = two_frames();
+  for (const char* name : {"a", "b"}) {  // the error of a grows along a row, that of b falls, and so do the maps
+    const at::Tensor x = made_frame(80, 96).clamp(20, 230), error = at::arange(96, at::kFloat).div(8).floor();
+    save_frame(folder_, std::string("HR/") + name + ".png", x);
+    save_frame(folder_, std::string("out/") + name + "x4.png", x + (*name == 'a' ? error : 11 - error));
+    save_frame(folder_, std::string("out/") + name + "x4.png.uncertainty.tif", error.expand({80, 96}), 16);
+  }
+  ASSERT_EQ(run(words, {"--uncertainty", path("out"), "-o", path("report")}), 0) << message_;
+  const std::string csv = folder_.read("report/scores.csv");
+  EXPECT_THAT(csv, HasSubstr(",offset,uncertainty_pearson,uncertainty_spearman,input_psnr4,"));
+  EXPECT_THAT(csv, Not(HasSubstr("input_uncertainty")));
+  const ConfigNode json = io::read_json(folder_ / "report/scores.json");
+  const ConfigNode* pearson = json.find("summary")->find("uncertainty_pearson");
+  EXPECT_NEAR(number(pearson->find("restored")->find("mean")), 0, 1e-9);
+  EXPECT_NEAR(number(pearson->find("restored")->find("high")), 1, 1e-9);
+  EXPECT_EQ(pearson->find("change"), nullptr);
+  EXPECT_THAT(printed_, AllOf(HasSubstr("Uncertainty and error"), Not(HasSubstr("n/a"))));
+  EXPECT_THAT(folder_.read("report/report.html"),
+              AllOf(HasSubstr("The same by ranks"), HasSubstr("0.000 [-1.000, 1.000]")));
+}
+
 TEST_F(InfraredEvaluate, DryRunWritesNothing) {
   ASSERT_EQ(run(two_frames(), {"-o", path("report"), "--dry-run"}), 0) << message_;
   EXPECT_THAT(printed_, HasSubstr("a: " + path("out/ax4.png") + " against " + path("HR/a.png") + ", input " +

@@ -9,6 +9,7 @@
 namespace reseda::infrared {
 namespace {
 
+namespace fs = std::filesystem;
 using tests::expect_error;
 
 class FramePairs : public testing::Test {
@@ -28,7 +29,7 @@ TEST_F(FramePairs, ByNameOrX4InAnyFormat) {
                            "out/d.png", "out/dx4.png", "out/other.png", "in/a.png", "in/deep/bx4.png", "in/d.png"})
     save(name, x);
   std::vector<std::string> extra;
-  const std::vector<FramePair> pairs = match_frames(folder_ / "ref", folder_ / "out", folder_ / "in", extra);
+  const std::vector<FramePair> pairs = match_frames({folder_ / "ref", folder_ / "out", folder_ / "in"}, extra);
   ASSERT_EQ(pairs.size(), 4U);
   EXPECT_EQ(pairs[0].name, "a");
   EXPECT_EQ(pairs[0].restored, folder_ / "out/ax4.tif");
@@ -41,12 +42,36 @@ TEST_F(FramePairs, ByNameOrX4InAnyFormat) {
   EXPECT_EQ(pairs[3].problem, "");
   EXPECT_EQ(pairs[3].input, folder_ / "in/deep/bx4.png");
   EXPECT_EQ(extra, std::vector<std::string>{(folder_ / "out/other.png").string()});
-  EXPECT_TRUE(match_frames(folder_ / "ref", folder_ / "out", "", extra)[0].input.empty());
-  expect_error(Errc::kInput, "none: is not a folder",
-               [&] { match_frames(folder_ / "none", folder_ / "out", "", extra); });
+  EXPECT_TRUE(match_frames({folder_ / "ref", folder_ / "out"}, extra)[0].input.empty());
+  expect_error(Errc::kInput, "none: is not a folder", [&] {
+    match_frames({folder_ / "none", folder_ / "out"}, extra);
+  });
   save("ref/a.tif", x);
-  expect_error(Errc::kInput, "a second reference of the name a",
-               [&] { match_frames(folder_ / "ref", folder_ / "out", "", extra); });
+  expect_error(Errc::kInput, "a second reference of the name a", [&] {
+    match_frames({folder_ / "ref", folder_ / "out"}, extra);
+  });
+}
+
+TEST_F(FramePairs, MapsOfUncertaintyLieAmongRestoredFrames) {
+  const at::Tensor x = made_frame(4, 4);
+  for (const char* name : {"ref/a.png", "ref/b.png", "ref/c.png", "out/a.png", "out/a.png.uncertainty.tif",
+                           "out/bx4.png", "out/bx4.uncertainty.tif", "out/c.png"})
+    save(name, x);
+  std::vector<std::string> extra;
+  const fs::path out = folder_ / "out";
+  const std::vector<FramePair> pairs =
+      match_frames({.reference = folder_ / "ref", .restored = out, .uncertainty = out}, extra);
+  ASSERT_EQ(pairs.size(), 3U);
+  EXPECT_EQ(pairs[0].restored, out / "a.png");
+  EXPECT_EQ(pairs[0].uncertainty, out / "a.png.uncertainty.tif");
+  EXPECT_EQ(pairs[1].uncertainty, out / "bx4.uncertainty.tif");
+  EXPECT_TRUE(pairs[2].problem.starts_with("0 uncertainty frames for it in")) << pairs[2].problem;
+  EXPECT_TRUE(extra.empty());
+  EXPECT_EQ(match_frames({folder_ / "ref", out}, extra)[2].problem, "") << "none was asked for";
+  FramePair other = pairs[0];
+  other.uncertainty = save("maps/a.png.uncertainty.tif", made_frame(4, 5));
+  expect_error(Errc::kInput, "uncertainty.tif: 5x4 pixels, the reference has 4x4", [&] { read_triple(other); });
+  EXPECT_TRUE(read_triple(pairs[0]).uncertainty.equal(x));
 }
 
 TEST_F(FramePairs, GreyOfColours) {

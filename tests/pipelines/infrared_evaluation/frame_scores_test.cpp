@@ -47,6 +47,22 @@ TEST(FrameScores, OffsetHasASign) {
   EXPECT_NEAR(of.restored[score_place("grad_ratio")], 1, 1e-12);
 }
 
+TEST(FrameScores, TheCorrelationOfUncertaintyAndErrorHasASign) {
+  const at::Tensor x = made_frame(20, 24), error = at::arange(480, at::kFloat).view({20, 24}) / 8 - 30;
+  const auto scored = [&](const at::Tensor& map) {
+    return score_frame({.reference = {x}, .restored = {x + error}, .input = {x}, .uncertainty = map});
+  };
+  const FrameScores same = scored(2 * error.abs() + 1), squared = scored(-error.square()),
+                    none = scored(at::zeros_like(x));
+  ASSERT_EQ(same.restored.size(), scores().size() + uncertainty_scores().size());
+  EXPECT_EQ(same.input.size(), scores().size());
+  EXPECT_NEAR(same.restored[scores().size()], 1, 1e-9);
+  EXPECT_NEAR(same.restored.back(), 1, 1e-9);
+  EXPECT_NEAR(squared.restored[scores().size()], -0.968, 1e-3) << "of |e| and -e^2, e even around 0";
+  EXPECT_NEAR(squared.restored.back(), -1, 1e-9);
+  EXPECT_TRUE(std::isnan(none.restored.back()));
+}
+
 TEST(FrameScores, Refuses) {
   const GreyFrame small{.pixels = made_frame(18, 40)}, flat{.pixels = at::full({20, 20}, 7.F), .bits = 16};
   tests::expect_error(Errc::kInput, "a frame of 40x18 pixels cannot be scored, expected at least 19 a side",
