@@ -10,6 +10,7 @@ namespace {
 struct Announced {
   std::int64_t rows = 0, columns = 0;
   int components = 0, bits = 0;
+  std::int64_t least_bits = 0;  ///< that the entropy coder spends on so many pixels, however even they are
 };
 
 std::uint32_t big_endian(std::string_view bytes) {
@@ -18,10 +19,20 @@ std::uint32_t big_endian(std::string_view bytes) {
   return value;
 }
 
+constexpr unsigned kLosslessFrame = 0xC3, kJpegLsFrame = 0xF7;
+
 /// Frame headers of ISO 10918-1 (SOF0 ... SOF15) and JPEG-LS (SOF55).
 bool is_frame_header(unsigned marker) {
   const bool table_or_jpg = marker == 0xC4 || marker == 0xC8 || marker == 0xCC;
-  return (marker >= 0xC0 && marker <= 0xCF && !table_or_jpg) || marker == 0xF7;
+  return (marker >= 0xC0 && marker <= 0xCF && !table_or_jpg) || marker == kJpegLsFrame;
+}
+
+/// Of JPEG-LS a bit for a run, which ends with its line and after 2^15 pixels (ISO 14495-1 section A.7.1); of lossless
+/// JPEG one for a pixel, of other JPEG one for a block of 8 x 8.
+std::int64_t least_bits(unsigned marker, std::int64_t rows, std::int64_t columns) {
+  if (marker == kJpegLsFrame) return rows * ((columns + 32767) / 32768);
+  if (marker == kLosslessFrame) return rows * columns;
+  return ((rows + 7) / 8) * ((columns + 7) / 8);
 }
 
 struct Segment {
@@ -68,7 +79,8 @@ Announced jpeg_sizes(std::string_view stream, const std::string& name) {
     if (!is_frame_header(segment.marker) || body.size() < 6) continue;
     RESEDA_REQUIRE(found.components == 0, Errc::kInput, name, ": is damaged: a JPEG frame has two headers");
     found = {big_endian(body.substr(1, 2)), big_endian(body.substr(3, 2)), static_cast<unsigned char>(body[5]),
-             static_cast<unsigned char>(body[0])};
+             static_cast<unsigned char>(body[0]), 0};
+    found.least_bits = least_bits(segment.marker, found.rows, found.columns);
   }
   RESEDA_REQUIRE(found.components > 0, Errc::kInput, name, ": is damaged: a JPEG frame has no header");
   RESEDA_REQUIRE(found.bits >= 16 || largest >> found.bits == 0, Errc::kInput, name,
@@ -82,7 +94,7 @@ Announced jpeg2000_sizes(std::string_view stream, const std::string& name) {
                  ": is damaged: a JPEG 2000 frame has no size");
   const auto field = [&](std::size_t at) { return static_cast<std::int64_t>(big_endian(stream.substr(at, 4))); };
   return {field(12) - field(20), field(8) - field(16), static_cast<int>(big_endian(stream.substr(40, 2))),
-          (static_cast<unsigned char>(stream[42]) & 0x7F) + 1};
+          (static_cast<unsigned char>(stream[42]) & 0x7F) + 1, 0};
 }
 
 }  // namespace
@@ -100,6 +112,9 @@ int check_codestream(std::string_view stream, const PixelFormat& format, const s
                  " components, the header says ", format.columns, " x ", format.rows, " of 1");
   RESEDA_REQUIRE(found.bits >= 2 && found.bits <= format.allocated, Errc::kInput, name, ": a compressed frame has ",
                  found.bits, " bits, the header allows ", format.allocated);
+  RESEDA_REQUIRE(found.least_bits <= 8 * static_cast<std::int64_t>(stream.size()), Errc::kInput, name,
+                 ": is damaged: a compressed frame of ", format.columns, " x ", format.rows, " pixels has ",
+                 stream.size(), " bytes, expected ", (found.least_bits + 7) / 8, " at least");
   return found.bits;
 }
 
@@ -116,5 +131,7 @@ std::string bare_jpeg(std::string_view stream, const std::string& name) {
     if (segment.marker == kScan) return out.append(segments.rest());
   }
 }
+
+std::string closed_jpeg(std::string_view stream) { return std::string(stream) + "\xFF\xD9"; }
 
 }  // namespace reseda::io::detail

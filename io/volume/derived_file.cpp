@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -70,12 +71,25 @@ std::size_t new_slice(std::size_t k, const DerivedFile& file, const Refinement& 
   return k * static_cast<std::size_t>(refinement.slices) + static_cast<std::size_t>(file.part);
 }
 
+/// How samples are stored: as those of the source, or as signed 16-bit integers by the derivation's own scale.
+PixelFormat stored_format(const PixelFormat& source, const Derivation& derivation) {
+  PixelFormat format = refined(source, derivation.refinement);
+  if (!derivation.scale) return format;
+  format.allocated = format.stored = 16;
+  format.high_bit = 15;
+  format.is_signed = true;
+  format.monochrome1 = false;
+  return format;
+}
+
 /// Frames as they will be stored, padding as in the source. @param pieces  takes their samples
 std::vector<QuantisedFrame> quantise_frames(const SourceFile& source, const DicomSeries& series,
                                             const DerivedFile& file, const at::Tensor& voxels,
-                                            const Refinement& refinement, std::vector<std::string>& pieces) {
-  const PixelFormat format = refined(source.format, refinement);
-  const auto padding = read_padding(source.file, source.format);
+                                            const Derivation& derivation, std::vector<std::string>& pieces) {
+  const Refinement& refinement = derivation.refinement;
+  const PixelFormat format = stored_format(source.format, derivation);
+  std::optional<PixelPadding> padding;
+  if (!derivation.scale) padding = read_padding(source.file, source.format);
   const PixelReader pixels(source.file, source.format);
   const auto times = static_cast<std::size_t>(refinement.pixels);
   std::string decoded, wide;
@@ -86,9 +100,13 @@ std::vector<QuantisedFrame> quantise_frames(const SourceFile& source, const Dico
     const std::int64_t frame = series.slices[k].frame;
     Samples samples;
     if (padding) samples = repeated(pixels.read(frame, decoded), source.format, times, wide);
-    frames.push_back(quantise(values_of(voxels, new_slice(k, file, refinement), format),
-                              source.frames[static_cast<std::size_t>(frame)], format, padding ? &*padding : nullptr,
-                              samples, pieces[i]));
+    DicomFrame scaled = source.frames[static_cast<std::size_t>(frame)];
+    if (derivation.scale) {
+      scaled.slope = derivation.scale->slope;
+      scaled.intercept = 0;
+    }
+    frames.push_back(quantise(values_of(voxels, new_slice(k, file, refinement), format), scaled, format,
+                              padding ? &*padding : nullptr, samples, pieces[i]));
   }
   return frames;
 }
@@ -117,10 +135,11 @@ WrittenFile write_derived_file(const std::filesystem::path& path, const DicomSer
                                const at::Tensor& voxels, const Derivation& derivation, std::vector<std::string>& room) {
   const Refinement& refinement = derivation.refinement;
   const SourceFile source = open_source(series, file.slices, refinement);
+  const PixelFormat format = stored_format(source.format, derivation);
   WrittenFile written;
-  DerivedInstance instance{file.series_uid, file.sop_instance_uid, {}, source.format.highest(), source.format.lowest()};
-  DicomPixels pixels{std::string(transfer_syntax::kExplicit), std::move(room), source.format.allocated};
-  for (const QuantisedFrame& frame : quantise_frames(source, series, file, voxels, refinement, pixels.pieces)) {
+  DerivedInstance instance{file.series_uid, file.sop_instance_uid, {}, format.highest(), format.lowest()};
+  DicomPixels pixels{std::string(transfer_syntax::kExplicit), std::move(room), format.allocated};
+  for (const QuantisedFrame& frame : quantise_frames(source, series, file, voxels, derivation, pixels.pieces)) {
     RESEDA_REQUIRE(frame.finite, Errc::kNumeric, path.filename().string(),
                    " of a derived series: cannot write: NaN or infinite voxels");
     written.clamped += frame.clamped;
@@ -129,7 +148,7 @@ WrittenFile write_derived_file(const std::filesystem::path& path, const DicomSer
   }
   for (const std::size_t k : file.slices) instance.frames.push_back(series.slices[k].frame);
   if (derivation.compression != DicomCompression::kNone) {
-    compress(pixels, refined(source.format, refinement), derivation.compression, source.file.name);
+    compress(pixels, format, derivation.compression, source.file.name);
   }
   DicomDataset dataset = source.file.dataset;
   if (derivation.strip_phi) {
@@ -137,6 +156,7 @@ WrittenFile write_derived_file(const std::filesystem::path& path, const DicomSer
     mark_deidentified(dataset);
   }
   dataset = derive_attributes(std::move(dataset), is_lossy(source.file.transfer_syntax), derivation, instance);
+  if (derivation.scale) set_scale(dataset, *derivation.scale);
   if (refinement.slices > 1 || refinement.pixels > 1) {
     refine_attributes(dataset, refinement, refined_position(series, file.slices.front(), file.part, refinement),
                       file.number);

@@ -14,6 +14,7 @@
 #include "io/volume/fingerprint.hpp"
 #include "io/volume/pixel_codec.hpp"
 #include "io/volume/series_files.hpp"
+#include "modules/core/config_node.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::io {
@@ -28,7 +29,8 @@ std::string seed_of(const DicomSeries& series, const Derivation& derivation) {
         std::to_string(derivation.series_number_offset), derivation.date_time,
         std::to_string(static_cast<int>(derivation.compression)), std::string(derivation.keep_private ? "private" : ""),
         std::to_string(derivation.refinement.slices), std::to_string(derivation.refinement.pixels),
-        std::string(derivation.strip_phi ? "stripped" : ""), derivation.phi_key})
+        std::string(derivation.strip_phi ? "stripped" : ""), derivation.phi_key,
+        derivation.scale ? number_text(derivation.scale->slope) : ""})
     seed += "|" + std::to_string(part.size()) + ":" + part;
   return seed;
 }

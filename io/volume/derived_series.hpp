@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "io/volume/dicom_series.hpp"
+#include "io/volume/stored_scale.hpp"
 
 namespace reseda::io {
 
@@ -39,9 +41,10 @@ struct Derivation {
   std::string date_time = {};  ///< "YYYYMMDDhhmmss" of the derivation; empty: files say no time of their creation
   DicomCompression compression = DicomCompression::kNone;
   Refinement refinement = {};
-  bool keep_private = false;  ///< keep private elements, whose meaning only their makers know
-  bool strip_phi = false;     ///< take out what identifies the patient (see detail::deidentify)
-  std::string phi_key = {};   ///< secret from which UIDs are replaced then
+  std::optional<StoredScale> scale = {};  ///< nothing: values are stored as those of the source
+  bool keep_private = false;              ///< keep private elements, whose meaning only their makers know
+  bool strip_phi = false;                 ///< take out what identifies the patient (see detail::deidentify)
+  std::string phi_key = {};               ///< secret from which UIDs are replaced then
 };
 
 struct DerivedSeries {
@@ -54,7 +57,8 @@ struct DerivedSeries {
 /// Writes voxels as a new series in a new folder, which appears whole or not at all: one file for each file of the
 /// source, named IM00001.dcm, ... in the order of the stack; of a multi-frame file only the frames of the series.
 ///   stored = nearest integer (ties to even) of (value - intercept) / slope, with the source's scale, bits and polarity
-/// Unchanged voxels give the source's stored values, as does padding whatever the voxels are there.
+/// Unchanged voxels give the source's stored values, as does padding whatever the voxels are there. With a scale of its
+/// own the series has no padding, and windows of that scale.
 /// Kept: patient, study, frame of reference, positions (their very digits), acquisition, windows, units.
 /// New: SOPInstanceUIDs and SeriesInstanceUID (functions of source, derivation and voxels: a repeated run gives
 /// the same bytes, another result other UIDs), SeriesNumber and -Description, ImageType DERIVED\SECONDARY, derivation

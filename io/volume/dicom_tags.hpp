@@ -48,6 +48,9 @@ inline constexpr DicomTag kBurnedInAnnotation = 0x00280301, kLongitudinalTempora
 inline constexpr DicomTag kLossyImageCompression = 0x00282110, kPurposeOfReferenceCodeSequence = 0x0040A170;
 inline constexpr DicomTag kRescaleIntercept = 0x00281052, kRescaleSlope = 0x00281053, kRescaleType = 0x00281054;
 inline constexpr DicomTag kModalityLutSequence = 0x00283000;
+inline constexpr DicomTag kWindowCenter = 0x00281050, kWindowWidth = 0x00281051, kWindowExplanation = 0x00281055,
+                          kVoiLutFunction = 0x00281056, kVoiLutSequence = 0x00283010, kFrameVoiLutSequence = 0x00289132,
+                          kRealWorldValueMappingSequence = 0x00409096, kPresentationLutShape = 0x20500020;
 inline constexpr DicomTag kPixelMeasuresSequence = 0x00289110, kPixelValueTransformationSequence = 0x00289145;
 inline constexpr DicomTag kNumberOfSlices = 0x00540081, kUnits = 0x00541001, kImageIndex = 0x00541330;
 inline constexpr DicomTag kSharedFunctionalGroupsSequence = 0x52009229, kPerFrameFunctionalGroupsSequence = 0x52009230;

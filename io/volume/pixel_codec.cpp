@@ -81,10 +81,13 @@ std::string decode_frame(std::string_view codestream, const PixelFormat& format,
   if (transfer_syntax == transfer_syntax::kRle) return decode_rle(codestream, format, name);
   const int bits = check_codestream(codestream, format, name);
   const gdcm::TransferSyntax::TSType syntax = gdcm::TransferSyntax::GetTSType(transfer_syntax.c_str());
+  const bool jpeg2000 = codestream.starts_with("\xFF\x4F");
   std::string samples;
   try {
-    samples = gdcm::JPEGCodec().CanDecode(syntax) ? decode_jpeg(encapsulated(bare_jpeg(codestream, name)), format, bits)
-                                                  : decode_image(encapsulated(codestream), format, syntax);
+    samples =
+        gdcm::JPEGCodec().CanDecode(syntax)
+            ? decode_jpeg(encapsulated(bare_jpeg(codestream, name)), format, bits)
+            : decode_image(encapsulated(jpeg2000 ? std::string(codestream) : closed_jpeg(codestream)), format, syntax);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {

@@ -67,6 +67,10 @@ std::string decode_rle(std::string_view stream, const PixelFormat& format, const
   const auto planes = static_cast<std::size_t>(format.allocated / 8), pixels = format.frame_bytes() / planes;
   RESEDA_REQUIRE(stream.size() >= kHeader && word_at(stream, 0) == planes, Errc::kInput, name,
                  ": is damaged: an RLE frame does not have ", planes, " segments");
+  // Two bytes stand for a run of 128 at most.
+  RESEDA_REQUIRE(format.frame_bytes() / 64 <= stream.size(), Errc::kInput, name, ": is damaged: an RLE frame of ",
+                 format.columns, " x ", format.rows, " pixels has ", stream.size(), " bytes, expected ",
+                 format.frame_bytes() / 64, " at least");
   std::string out(format.frame_bytes(), '\0');
   for (std::size_t plane = 0; plane < planes; ++plane) {
     std::size_t at = word_at(stream, 4 + 4 * plane), done = 0;

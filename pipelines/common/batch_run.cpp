@@ -128,11 +128,13 @@ void BatchRun::compute_here() {
 
 void BatchRun::refuse_companions(const ItemJob& job) const {
   std::error_code error;
-  for (const std::filesystem::path& file : job.companions())
+  for (const std::filesystem::path& name : job.companions()) {
+    const std::filesystem::path file = name.has_filename() ? name : name.parent_path();
     RESEDA_REQUIRE(options_.overwrite || !std::filesystem::exists(std::filesystem::symlink_status(file, error)) ||
                        (ledger_ != nullptr && ledger_->matching(file) != nullptr),
                    Errc::kOutput, file.string(),
                    ": exists and was not written by this program, or was changed since; --overwrite replaces it");
+  }
 }
 
 /// As further outputs of the item.
@@ -157,9 +159,11 @@ void BatchRun::save(Traveller& traveller) {
     if (planned.output.has_parent_path()) std::filesystem::create_directories(planned.output.parent_path(), error);
     BatchOutput output(planned.output, planned.folder);
     std::vector<std::unique_ptr<BatchOutput>> companions;
-    for (const std::filesystem::path& file : traveller.job->companions()) {
+    for (const std::filesystem::path& name : traveller.job->companions()) {
+      const bool folder = !name.has_filename();
+      const std::filesystem::path file = folder ? name.parent_path() : name;
       if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), error);
-      companions.push_back(std::make_unique<BatchOutput>(file, false));
+      companions.push_back(std::make_unique<BatchOutput>(file, folder));
     }
     traveller.job->save();
     record.facts = traveller.job->facts();

@@ -46,8 +46,9 @@ class ItemJob {
   /// On the write-behind thread: writes BatchItem::staged, an empty file, in place, or creates it as a folder. It is
   /// synced, hashed, entered in the ledger and renamed afterwards, or removed if this throws.
   virtual void save() = 0;
-  /// Further files, which save() writes too, in place at io::staged_name of each. They get their names before the
-  /// output does, and replace only what the ledger knows, unless --overwrite is given.
+  /// Further files, which save() writes too, in place at io::staged_name of each; a name that ends in '/' is a folder,
+  /// which save() creates. They get their names before the output does, and replace only what the ledger knows, unless
+  /// --overwrite is given.
   virtual std::vector<std::filesystem::path> companions() const { return {}; }
   /// Shown by --json and kept in the ledger, e.g. {seconds_of_audio: 12.3}. Called after save().
   virtual ConfigNode facts() const { return ConfigNode::map(); }

@@ -16,7 +16,8 @@ std::filesystem::path ModelsByModality::file(Modality modality) const {
   if (!given_.empty()) return app::find_model(given_);
   if (use_ == Use::kPrior) return app::find_model("medical-prior");
   if (use_ == Use::kEnlarge) return app::find_model("medical-sr");
-  return app::find_model(modality == Modality::kCt ? "medical-denoise-ct" : "medical-denoise-mr");
+  // The noise of PET has no Rician bias, which the model of MR would take off.
+  return app::find_model(modality == Modality::kMr ? "medical-denoise-mr" : "medical-denoise-ct");
 }
 
 const OpenedModel& ModelsByModality::of(Modality modality) {

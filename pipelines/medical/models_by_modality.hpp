@@ -20,7 +20,7 @@ struct OpenedModel {
 };
 
 /// The models of a run, each loaded when a volume first needs it. Without a model given by name, denoising takes
-/// medical-denoise-ct for CT and medical-denoise-mr for MR and PET, super-resolution medical-sr, and a prior is
+/// medical-denoise-ct for CT and PET, medical-denoise-mr for MR, super-resolution medical-sr, and a prior is
 /// medical-prior.
 class ModelsByModality {
  public:

@@ -86,6 +86,12 @@ void check_flags(const app::Flags& flags) {
     RESEDA_REQUIRE(!flags.given(name), Errc::kUsage, "--", name, " is for --task denoise alone");
 }
 
+/// A further file: a name that is not of a volume is that of a folder.
+std::filesystem::path volume_or_folder(const std::string& name) {
+  if (name.empty() || name.back() == '/' || names_volume(name)) return name;
+  return name + "/";
+}
+
 RestoreRequest request_of(const app::Flags& flags, const RestoreConfig& config) {
   RestoreRequest request;
   request.task = flags.text("task");
@@ -97,8 +103,8 @@ RestoreRequest request_of(const app::Flags& flags, const RestoreConfig& config) 
   request.slices = parse_slices(flags.text("slices"));
   request.mask = flags.text("mask");
   request.samples = static_cast<int>(flags.integer("samples"));
-  request.difference = flags.text("difference");
-  request.deviation = flags.text("uncertainty");
+  request.difference = volume_or_folder(flags.text("difference"));
+  request.deviation = volume_or_folder(flags.text("uncertainty"));
   request.report = flags.text("report");
   request.restorer.sampler = config.sampler;
   request.restorer.turns = config.turns;
@@ -168,12 +174,6 @@ void print_facts(const Scan& scan, const RestoreRequest& request, const ModelsBy
               shape.c_str(), level.c_str(), bytes_text(bytes).c_str(), effort.c_str(), model.c_str());
 }
 
-/// Whether an output is a file by its name, or standard output; else it is a folder, there or not.
-bool names_volume(const std::string& output) {
-  const auto ends = [&](const std::string& extension) { return output.ends_with(extension); };
-  return output.empty() || output == "-" || std::ranges::any_of(io::volume_extensions(), ends);
-}
-
 int restore(const app::Flags& flags) {
   const RestoreConfig config = read_restore_config(flags);
   if (app::printed_config(flags, write_config(config))) return 0;
@@ -194,7 +194,8 @@ int restore(const app::Flags& flags) {
                                                               .output = options.output});
   request.items = scans.size();
   options.found = items_of(scans, options.inputs);
-  if (options.found->one_file && !names_volume(options.output)) options.output += '/';
+  const bool file = options.output.empty() || names_volume(options.output);
+  if (options.found->one_file && !file) options.output += '/';
   options.config = effective_config(flags, config, request, compute);
   options.model_sha256 = models.sha256();
   request.derivation.identity = io::sha256(options.config.to_json()) + options.model_sha256;

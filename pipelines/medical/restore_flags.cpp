@@ -22,7 +22,7 @@ void add_restoration(app::FlagTable& table) {
              .letter = 'm',
              .word = "NAME|FILE",
              .help = "a shipped model by name, or a safetensors file; by default medical-denoise-ct for CT, "
-                     "medical-denoise-mr for MR and also for PET, whose values are scaled as those of MR, "
+                     "and for PET, whose values are scaled as those of MR, medical-denoise-mr for MR, "
                      "medical-sr for the other tasks, and medical-prior for red-diff",
              .group = group,
              .hint = app::ValueHint::kFile});
@@ -65,13 +65,14 @@ void add_further_files(app::FlagTable& table) {
   const std::string group = "Further files (of several volumes, each one's name is put before the extension)";
   table.add({.name = "difference",
              .word = "FILE",
-             .help = "denoised volume minus input, as NIfTI, NRRD or MetaImage",
+             .help = "denoised volume minus input: NIfTI, NRRD or MetaImage by the extension, else a folder for "
+                     "a derived series of DICOM",
              .group = group,
              .hint = app::ValueHint::kFile});
   table.add({.name = "uncertainty",
              .word = "FILE",
              .help = "how far noise moves the result: standard deviation over further restorations with the noise "
-                     "thrown anew; not the distance from the truth",
+                     "thrown anew; not the distance from the truth; file or folder as for --difference",
              .group = group,
              .hint = app::ValueHint::kFile});
   table.add({.name = "samples",

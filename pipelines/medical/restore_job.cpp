@@ -67,9 +67,13 @@ void RestoreJob::describe(const OpenedModel& model) {
 void RestoreJob::compute(app::ItemContext& context) {
   const auto started = std::chrono::steady_clock::now();
   before_ = open_scan(scan_, request_);
-  RESEDA_REQUIRE(before_.volume.even || (difference_.empty() && deviation_.empty()), Errc::kUsage, item_.id,
-                 ": its slices are not at equal distances, which NIfTI, NRRD and MetaImage cannot hold: leave "
-                 "--difference and --uncertainty out");
+  for (const auto& file : {difference_, deviation_}) {
+    RESEDA_REQUIRE(before_.volume.even || !names_volume(file), Errc::kUsage, item_.id,
+                   ": its slices are not at equal distances, which NIfTI, NRRD and MetaImage cannot hold: give "
+                   "--difference and --uncertainty folders, for series of DICOM");
+    RESEDA_REQUIRE(scan_.series || file.empty() || names_volume(file), Errc::kUsage, item_.id,
+                   ": is no DICOM, so --difference and --uncertainty must end in .nii.gz, .nrrd, .mha, ...");
+  }
   const OpenedModel& model = models_.of(before_.modality);
   after_ = restore_volume(before_, model, request_, item_.id, context.progress);
   describe(model);
@@ -99,7 +103,19 @@ void RestoreJob::save_file() {
   clipped_ = encoded.clipped;
 }
 
-void RestoreJob::save_volume(const std::filesystem::path& file, const at::Tensor& voxels, const std::string& what) {
+void RestoreJob::save_volume(const Companion& companion, const at::Tensor& voxels) {
+  const auto& [file, what, type, code, number] = companion;
+  if (!names_volume(file)) {
+    io::Derivation derivation = request_.derivation;
+    derivation.description = what + " in " + before_.units + "; " + description_;
+    derivation.series_suffix += ": " + what;
+    derivation.image_type = type;
+    derivation.code = code;
+    derivation.series_number_offset = number;
+    derivation.scale = io::scale_for(voxels);
+    io::write_derived_series(io::staged_name(file.parent_path()), *scan_.series, voxels, derivation);
+    return;
+  }
   io::Volume volume;
   volume.voxels = voxels;
   volume.geometry = before_.volume.geometry;
@@ -110,8 +126,16 @@ void RestoreJob::save_volume(const std::filesystem::path& file, const at::Tensor
 }
 
 void RestoreJob::save_companions() {
-  if (!difference_.empty()) save_volume(difference_, after_.voxels - before_.volume.voxels, "restored - input");
-  if (!deviation_.empty()) save_volume(deviation_, after_.deviation, "standard deviation of the restoration");
+  if (!difference_.empty())
+    save_volume({difference_, "restored - input", "DIFFERENCE", {"113062", "DCM", "Pixel by pixel subtraction"}, 2000},
+                after_.voxels - before_.volume.voxels);
+  if (!deviation_.empty())
+    save_volume({deviation_,
+                 "standard deviation of the restoration",
+                 "UNCERTAINTY",
+                 {"113061", "DCM", "Standard Deviation"},
+                 3000},
+                after_.deviation);
   if (!report_.empty()) write_staged(io::staged_name(report_), report_, page_);
 }
 

@@ -28,8 +28,15 @@ class RestoreJob final : public app::ItemJob {
   void save_series();
   void save_file();
   void save_companions();
-  /// A volume on the input's grid. @param what  for the file's own words
-  void save_volume(const std::filesystem::path& file, const at::Tensor& voxels, const std::string& what);
+  /// A volume on the input's grid, beside the restored one.
+  struct Companion {
+    std::filesystem::path file;
+    std::string what;  ///< for the file's own words
+    std::string type;  ///< fourth value of DICOM's ImageType
+    io::DicomCode code;
+    int number;  ///< added to SeriesNumber
+  };
+  void save_volume(const Companion& companion, const at::Tensor& voxels);
 
   const Scan& scan_;
   const RestoreRequest& request_;

@@ -69,8 +69,14 @@ PriorWork prior_work(const std::array<std::int64_t, 3>& size, const RestoreReque
   return work;
 }
 
+bool names_volume(const std::filesystem::path& file) {
+  const std::string name = file.filename().string();
+  return std::ranges::any_of(io::volume_extensions(), [&](const std::string& end) { return name.ends_with(end); });
+}
+
 std::filesystem::path companion_file(const std::filesystem::path& file, const std::string& item, std::size_t items) {
   if (file.empty() || items <= 1) return file;
+  if (!file.has_filename()) return companion_file(file.parent_path(), item, items) / "";
   std::string name = item;
   std::replace(name.begin(), name.end(), '/', '-');
   std::string whole = file.filename().string();

@@ -61,6 +61,9 @@ struct PriorWork {
 };
 PriorWork prior_work(const std::array<std::int64_t, 3>& size, const RestoreRequest& request);
 
+/// Whether a further file is a volume by its extension; else it is a folder for a derived series of DICOM.
+bool names_volume(const std::filesystem::path& file);
+
 /// The file of one of several items: `file`, with the item's name before the extension where there are more items.
 /// "out/diff.nii.gz" of "a/series-2" becomes "out/diff-a-series-2.nii.gz".
 std::filesystem::path companion_file(const std::filesystem::path& file, const std::string& item, std::size_t items);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "io/record/json.hpp"
+#include "io/volume/dicom_series.hpp"
 #include "tests/io/volume/dicom_bytes.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -198,6 +199,57 @@ TEST_F(MedicalCli, FurtherFilesAreThereAndKnownToTheNextRun) {
   EXPECT_EQ(refused.code, 5);
   EXPECT_THAT(refused.err, HasSubstr("--overwrite"));
   EXPECT_EQ(folder_.read("other/d.nrrd"), "mine");
+}
+
+TEST_F(MedicalCli, DifferenceAndUncertaintyAsDerivedSeries) {
+  write_study("study", 3);
+  const Words words = {path("study"),
+                       "-o",
+                       path("out"),
+                       "--difference",
+                       path("more/difference"),
+                       "--uncertainty",
+                       path("more/spread/"),
+                       "--samples",
+                       "2",
+                       "--noise",
+                       "20"};
+  const Outcome done = restore(words);
+  ASSERT_EQ(done.code, 0) << done.err;
+  const auto listed = [&](const std::string& name) { return io::find_series(folder_ / name).series.at(0); };
+  const io::DicomSeries source = listed("study"), result = listed("out"), difference = listed("more/difference"),
+                        spread = listed("more/spread");
+  const at::Tensor before = io::read_series(source).voxels, after = io::read_series(result).voxels,
+                   change = io::read_series(difference).voxels, deviation = io::read_series(spread).voxels;
+  EXPECT_LE((after - before - change).abs().max().item<double>(), 0.5 + 0.01) << "the result is rounded to whole HU";
+  EXPECT_LT(change.min().item<double>(), -2.0);
+  EXPECT_GT(change.max().item<double>(), 2.0);
+  EXPECT_GE(deviation.min().item<double>(), 0.0);
+  EXPECT_GT(deviation.mean().item<double>(), 0.01);
+  for (const io::DicomSeries& series : {difference, spread}) {
+    EXPECT_EQ(series.study_uid, source.study_uid);
+    EXPECT_NE(series.series_uid, source.series_uid);
+    EXPECT_NE(series.series_uid, result.series_uid);
+    EXPECT_EQ(series.geometry.origin_mm, source.geometry.origin_mm);
+    EXPECT_EQ(series.geometry.spacing_mm, source.geometry.spacing_mm);
+    EXPECT_EQ(series.modality, "CT");
+    EXPECT_EQ(series.units, "HU");
+  }
+  EXPECT_EQ(difference.number, 2007);
+  EXPECT_EQ(spread.number, 3007);
+  EXPECT_EQ(difference.description, "Thorax denoised: restored - input");
+  EXPECT_THAT(folder_.read("more/difference/IM00002.dcm"),
+              AllOf(HasSubstr("DERIVED\\SECONDARY\\AXIAL\\DIFFERENCE"), HasSubstr("113062"), HasSubstr("Doe^Jane")));
+  const auto files = tree_of(folder_ / "more");
+  Words again = words;
+  again.emplace_back("--force");
+  EXPECT_EQ(restore(again).code, 0) << "its own folders may be replaced";
+  EXPECT_EQ(tree_of(folder_ / "more"), files);
+
+  write_nrrd(folder_, "v.nrrd", 3, -1000);
+  const Outcome refused = restore({path("v.nrrd"), "-o", path("v2.nrrd"), "--difference", path("folder")});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("must end in .nii.gz"));
 }
 
 TEST_F(MedicalCli, StrippedOfThePatient) {

@@ -74,6 +74,67 @@ TEST(BadInput, TruncatedJpeg2000) {
   }
 }
 
+/// A CT file of one JPEG frame without colour.
+std::string jpeg_file(std::uint16_t rows, std::uint16_t columns, std::string_view syntax, const std::string& stream) {
+  const DicomBytes slice = DicomBytes().number(0x00280010, rows).number(0x00280011, columns).bits(16, 12, 11, false);
+  const io::detail::DicomFile plain = io::detail::parse_dicom(slice.bytes(), "plain");
+  std::string file;
+  io::detail::put_dicom(plain.dataset, {std::string(syntax), {stream}, 16},
+                        [&](std::string_view part) { file += part; });
+  return file;
+}
+
+std::string big_endian(std::uint16_t value) { return {static_cast<char>(value >> 8), static_cast<char>(value)}; }
+
+/// Marker, length, 12 bits, size, one component.
+std::string frame_header(const std::string& marker, std::uint16_t rows, std::uint16_t columns) {
+  return "\xFF\xD8" + marker + big_endian(11) + "\x0C" + big_endian(rows) + big_endian(columns) +
+         std::string("\1\1\x11\0", 4) + "\xFF\xDA" + big_endian(8) + std::string("\1\1\0\0\0\0", 6);
+}
+
+/// JPEG-LS whose data are ones alone: runs as long as they can be.
+std::string endless_runs(std::uint16_t rows, std::uint16_t columns, std::size_t bytes) {
+  std::string stream = frame_header("\xFF\xF7", rows, columns);
+  while (stream.size() < bytes - 2) stream += "\xFF\x7F";
+  return stream + "\xFF\xD9";
+}
+
+TEST(BadInput, AFewBytesDoNotStandForMillionsOfPixels) {
+  namespace syntax = io::detail::transfer_syntax;
+  const TemporaryFolder folder;
+  const auto read = [&](std::uint16_t rows, std::uint16_t columns, std::string_view uid, const std::string& stream) {
+    return read_volume(folder.write("frame", jpeg_file(rows, columns, uid, stream)));
+  };
+  // Two bits a line: 20000 * 2 / 8 bytes.
+  expect_error(Errc::kInput, "a compressed frame of 65535 x 20000 pixels has 1026 bytes, expected 5000 at least",
+               [&] { read(20000, 65535, syntax::kJpegLs, endless_runs(20000, 65535, 1024)); });
+  // A bit a pixel, and a bit a block of 8 x 8.
+  expect_error(Errc::kInput, "a compressed frame of 1000 x 1000 pixels has 26 bytes, expected 125000 at least",
+               [&] { read(1000, 1000, syntax::kJpegLossless, frame_header("\xFF\xC3", 1000, 1000)); });
+  expect_error(Errc::kInput, "a compressed frame of 1000 x 1001 pixels has 26 bytes, expected 1969 at least",
+               [&] { read(1001, 1000, "1.2.840.10008.1.2.4.51", frame_header("\xFF\xC1", 1001, 1000)); });
+}
+
+TEST(BadInput, BlankFramesSurviveJpegLs) {
+  const TemporaryFolder folder;
+  DicomBytes slice;
+  slice.number(0x00280010, 128).number(0x00280011, 32768).text(0x7FE00010, "OW", std::string(128 * 32768 * 2, '\0'));
+  folder.write("in/a", slice.bytes());
+  const io::DicomSeries series = find_series(folder / "in").series.at(0);
+  const at::Tensor voxels = io::read_series(series).voxels;
+  io::write_derived_series(
+      folder / "out", series, voxels,
+      {.description = "packed", .software_version = "1", .compression = io::DicomCompression::kJpegLs});
+  EXPECT_LT(fs::file_size(folder / "out/IM00001.dcm"), 2000u);
+  EXPECT_TRUE(read_volume(folder / "out").voxels.equal(voxels));
+}
+
+TEST(BadInput, AJpegLsFrameWithoutItsEndIsRefusedAtOnce) {
+  // The end of the second frame is overwritten; CharLS read on for ten seconds.
+  expect_error(Errc::kInput, "is damaged: GDCM cannot decode a frame",
+               [] { read_volume(RESEDA_SOURCE_DIR "/tests/fuzz/corpus/volume/jpeg_ls_open.dcm"); });
+}
+
 TEST(BadInput, LinksInCirclesEndTheSearch) {
   const TemporaryFolder folder;
   folder.write("a/slice", DicomBytes().bytes());

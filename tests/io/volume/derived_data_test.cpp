@@ -121,22 +121,37 @@ std::set<std::string> errors_of(const fs::path& tool, const fs::path& file) {
   return errors;
 }
 
+/// Errors of a derived file that its source does not have.
+void expect_no_new_errors(const fs::path& tool, const fs::path& source, const fs::path& derived) {
+  const auto before = errors_of(tool, source);
+  for (const std::string& error : errors_of(tool, derived)) {
+    // An illegal UID of the source is illegal also where we refer to it.
+    const std::string quoted = std::regex_replace(error, std::regex("[^\"]*(\"[^\"]*\")?.*"), "$1");
+    const bool inherited = std::any_of(before.begin(), before.end(), [&](const std::string& known) {
+      return known == error || (!quoted.empty() && known.find(quoted) != std::string::npos);
+    });
+    EXPECT_TRUE(inherited) << error;
+  }
+}
+
 TEST_F(DerivedData, DciodvfyFindsNoNewErrors) {
   const fs::path tool = validator();
   if (tool.empty()) GTEST_SKIP() << "dciodvfy is not installed (Debian package dicom3tools)";
   for (const fs::path& sample : samples(data_)) {
     SCOPED_TRACE(sample.lexically_relative(data_).string());
     const DicomSeries series = io::find_series(sample).series.at(0);
-    const io::DerivedSeries derived = derive(series, io::read_series(series, {.accept = kAll}).voxels);
-    const auto before = errors_of(tool, series.slices[0].file);
-    for (const std::string& error : errors_of(tool, derived.files[0])) {
-      // An illegal UID of the source is illegal also where we refer to it.
-      const std::string quoted = std::regex_replace(error, std::regex("[^\"]*(\"[^\"]*\")?.*"), "$1");
-      const bool inherited = std::any_of(before.begin(), before.end(), [&](const std::string& known) {
-        return known == error || (!quoted.empty() && known.find(quoted) != std::string::npos);
-      });
-      EXPECT_TRUE(inherited) << error;
-    }
+    const at::Tensor voxels = io::read_series(series, {.accept = kAll}).voxels;
+    expect_no_new_errors(tool, series.slices[0].file, derive(series, voxels).files[0]);
+    const TemporaryFolder folder;
+    const at::Tensor difference = voxels - voxels.mean();
+    const io::DerivedSeries scaled = io::write_derived_series(folder / "scaled", series, difference,
+                                                              {.description = "less the mean",
+                                                               .software_version = "1",
+                                                               .image_type = "DIFFERENCE",
+                                                               .scale = io::scale_for(difference)});
+    expect_no_new_errors(tool, series.slices[0].file, scaled.files[0]);
+    const at::Tensor back = io::read_series(io::find_series(folder / "scaled").series.at(0), {.accept = kAll}).voxels;
+    EXPECT_LE((back - difference).abs().max().item<double>(), 0.51 * io::scale_for(difference).slope);
   }
 }
 
