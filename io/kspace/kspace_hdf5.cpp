@@ -73,6 +73,14 @@ Kspace ismrmrd_slices(const std::shared_ptr<Handover>& handover, const std::stri
                          parse_encoding_header(handover->text("header"), name), name, limits);
 }
 
+/// Processor time of the child: what a file of so many bytes may take at the slowest, with a sound one of any size far
+/// below. Deflate packs up to a thousand times, and unpacks hundreds of megabytes a second.
+std::uint64_t seconds_for(const std::filesystem::path& file) {
+  std::error_code error;
+  const std::uintmax_t bytes = std::filesystem::file_size(file, error);
+  return 20 + (error ? 0 : bytes >> 18);
+}
+
 void require_file(const std::filesystem::path& file) {
   std::error_code error;
   RESEDA_REQUIRE(std::filesystem::is_regular_file(file, error), Errc::kInput, file.string(),
@@ -85,7 +93,7 @@ at::Tensor read_hdf5_numbers(const std::filesystem::path& file, const std::strin
   require_file(file);
   const auto handover =
       run_isolated([&](HandoverWriter& writer) { detail::Hdf5File(file).hand_floats(dataset, writer); }, file.string(),
-                   {.handed_bytes = 4 * static_cast<std::uint64_t>(most)});
+                   {.handed_bytes = 4 * static_cast<std::uint64_t>(most), .cpu_seconds = seconds_for(file)});
   const HandedArray* values = handover->find("numbers");
   RESEDA_INVARIANT(values != nullptr);
   return tensor_of(handover, *values, at::kFloat);
@@ -96,8 +104,9 @@ bool reads_hdf5() { return true; }
 Kspace read_kspace_hdf5(const std::filesystem::path& file, const KspaceLimits& limits) {
   const std::string name = file.string();
   require_file(file);
-  const auto handover = run_isolated([&](HandoverWriter& writer) { hand_over(file, writer); }, name,
-                                     {.handed_bytes = 8 * static_cast<std::uint64_t>(limits.samples)});
+  const auto handover =
+      run_isolated([&](HandoverWriter& writer) { hand_over(file, writer); }, name,
+                   {.handed_bytes = 8 * static_cast<std::uint64_t>(limits.samples), .cpu_seconds = seconds_for(file)});
   return handover->find("heads") != nullptr ? ismrmrd_slices(handover, name, limits) : fastmri_slices(handover, name);
 }
 
