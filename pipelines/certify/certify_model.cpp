@@ -4,9 +4,13 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <fstream>
 #include <map>
+#include <span>
 
+#include "io/checkpoint/content.hpp"
 #include "io/checkpoint/safetensors.hpp"
 #include "io/record/json.hpp"
 #include "modules/core/allocation_limit.hpp"
@@ -41,6 +45,19 @@ const diffusion::Ddpm& ddpm_of(const restoration::RestorationModel& model) {
   const auto* process = dynamic_cast<const diffusion::Ddpm*>(&model.process());
   RESEDA_REQUIRE(process != nullptr, Errc::kUsage, "model.denoiser_time step needs a denoiser with the process ddpm");
   return *process;
+}
+
+/// Refuses what PyTorch writes. TorchScript is a program, and none is run from a file.
+void refuse_torch_files(const std::filesystem::path& file) {
+  std::array<char, 64> head{};
+  std::ifstream in(file, std::ios::binary);
+  in.read(head.data(), head.size());
+  const io::Content content =
+      io::content_of(std::as_bytes(std::span(head.data(), static_cast<std::size_t>(in.gcount()))));
+  RESEDA_REQUIRE(
+      content != io::Content::kZip && content != io::Content::kPickle, Errc::kCheckpoint, file.string(),
+      ": a PyTorch file; no program is run from a file (TorchScript), and weights alone do not say what they "
+      "classify: write its state_dict as safetensors with a description (docs/certification.md, Models)");
 }
 
 restoration::RestorationModel make_denoiser(const ConfigNode& node) {
@@ -79,6 +96,7 @@ CertifyModel::CertifyModel(CertifyModelConfig config) : config_(std::move(config
 }
 
 CertifyModel CertifyModel::load(const std::filesystem::path& file) {
+  refuse_torch_files(file);
   CertifyModel model = from(io::read_safetensors(file), file.string());
   model.try_one(file.string());
   return model;
@@ -137,7 +155,7 @@ StateDict CertifyModel::to_file(const std::vector<StateDict::Entry>& average) co
   return out;
 }
 
-void CertifyModel::prepare(c10::Device device, Precision precision) const {
+void CertifyModel::prepare(c10::Device device, Precision precision) {
   const auto one = [&](nets::Network& network) {
     for (const auto& [name, tensor] : network.tensors()) tensor.set_requires_grad(false);
     network.to(device);
@@ -145,11 +163,13 @@ void CertifyModel::prepare(c10::Device device, Precision precision) const {
   };
   one(*network_);
   if (denoiser_) one(denoiser_->network());
+  frozen_ = nets::FrozenResnet::takes(*network_) ? std::make_unique<const nets::FrozenResnet>(*network_) : nullptr;
 }
 
 at::Tensor CertifyModel::logits(const at::Tensor& x, double sigma) const {
   if (process_) return rrcm_classifier(*network_, *process_, config_.input, sigma)(x);
-  return network_->forward(config_.input.normalised(x), {}, {});
+  const at::Tensor normalised = config_.input.normalised(x);
+  return frozen_ ? frozen_->forward(normalised) : network_->forward(normalised, {}, {});
 }
 
 Classifier CertifyModel::classifier_of_noisy(double sigma) const {

@@ -12,6 +12,7 @@
 #include "modules/core/device.hpp"
 #include "modules/core/state_dict.hpp"
 #include "modules/diffusion/process.hpp"
+#include "modules/nets/frozen_resnet.hpp"
 #include "modules/nets/network.hpp"
 #include "pipelines/certify/image_input.hpp"
 #include "pipelines/certify/smoothed_classifier.hpp"
@@ -82,8 +83,9 @@ class CertifyModel {
   /// The prior in front, or null; its images reach from black 0 to white 1.
   const restoration::RestorationModel* denoiser() const { return denoiser_.get(); }
 
-  /// Moves the networks, and sets what they compute in. @param precision  bf16: activations of every network
-  void prepare(c10::Device device, Precision precision) const;
+  /// Moves the networks, and sets what they compute in; for use, no longer for training: where a FrozenResnet can stand
+  /// for the classifier, it does from now on. @param precision  bf16: activations of every network
+  void prepare(c10::Device device, Precision precision);
 
   /// The logits of images in [0, 1] as the classifier is shown them, without noise and without the denoiser.
   /// @param x  [B,C,H,W]   @param sigma  noise that a classifier with a process is told
@@ -103,6 +105,7 @@ class CertifyModel {
 
   CertifyModelConfig config_;
   std::shared_ptr<nets::Network> network_;
+  std::unique_ptr<const nets::FrozenResnet> frozen_;
   std::unique_ptr<diffusion::Process> process_;
   std::unique_ptr<restoration::RestorationModel> denoiser_;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "modules/diffusion/processes/karras_ve.hpp"
+#include "modules/nets/frozen_resnet.hpp"
 #include "modules/nets/resnet.hpp"
 #include "modules/nets/rrcm_vit.hpp"
 #include "modules/train/smoothing_loss.hpp"
@@ -29,6 +30,11 @@ std::shared_ptr<nets::Network> made(const Json& settings, const StateDict& weigh
   // A formula gives no counters of batches.
   load_into(weights, network->tensors(), LoadRules{.allow_missing = {"*num_batches_tracked"}, .allow_unexpected = {}});
   return network;
+}
+
+/// The classifier as it runs on a CPU.
+void check_frozen(GoldenCase& golden, const nets::Network& network, const at::Tensor& x) {
+  if (nets::FrozenResnet::takes(network)) golden.check("out.logits", nets::FrozenResnet(network).forward(x));
 }
 
 }  // namespace
@@ -53,6 +59,7 @@ void run_cifar_resnet(GoldenCase& golden) {
     golden.check("out.logits", logits);
     golden.check("out.argmax", logits.argmax(1));
     golden.check("out.logits", network->forward(x.contiguous(at::MemoryFormat::ChannelsLast), {}, {}));
+    check_frozen(golden, *network, x);
   }
   resnet.train();
   const at::Tensor logits = network->forward(x, {}, {});
@@ -89,6 +96,7 @@ void run_full_resnet(GoldenCase& golden, const at::Tensor& input) {
       [&](const std::string& name, const at::Tensor& value) { check_stage(golden, name, value); });
   const at::Tensor x = (large ? kImagenet : kCifar).normalised(input);
   golden.check("out.logits", network->forward(x, {}, {}));
+  check_frozen(golden, *network, x);
 }
 
 void run_full_vit(GoldenCase& golden, const at::Tensor& input) {

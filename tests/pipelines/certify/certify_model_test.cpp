@@ -1,9 +1,11 @@
 #include "pipelines/certify/certify_model.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 
 #include "io/record/json.hpp"
 #include "tests/pipelines/certify/small_classifier.hpp"
@@ -42,6 +44,29 @@ TEST(CertifyModel, ComesBackFromItsFile) {
   const NoisyClassifier a = model.under_noise(0.25, noise), b = read.under_noise(0.25, noise);
   const at::Tensor copies = a.smoother(x[0], {"i", "estimation"}, 2);
   EXPECT_TRUE(at::equal(a.classifier(copies), b.classifier(copies)));
+}
+
+TEST(CertifyModel, RefusesFilesOfPyTorchWithAWayOut) {
+  const TemporaryFolder folder;
+  for (const std::string& bytes :
+       {std::string("PK\x03\x04m/code/__torch__.py", 23), std::string("\x80\x02}q\x01.", 6)}) {
+    std::ofstream(folder / "m.pt", std::ios::binary) << bytes;
+    expect_error(Errc::kCheckpoint, "state_dict as safetensors", [&] { CertifyModel::load(folder / "m.pt"); });
+  }
+}
+
+TEST(CertifyModel, PreparedItGivesAnImageTheSameLogitsInEveryBatch) {
+  CertifyModel model = small_classifier(1, 4, 32);
+  const c10::InferenceMode inference;
+  const at::Tensor x = at::rand({20, 3, 32, 32}), before = model.logits(x, 0);
+  model.prepare(c10::kCPU, Precision::kF32);
+  const at::Tensor after = model.logits(x, 0);
+  EXPECT_LT((after - before).abs().max().item<double>(), 1e-4 * before.abs().max().item<double>());
+  if (kernels::FusedConv::supported()) {
+    EXPECT_TRUE(at::equal(model.logits(x.slice(0, 7, 9), 0), after.slice(0, 7, 9)));
+  }
+  model.prepare(c10::kCPU, Precision::kBf16);
+  EXPECT_GT((model.logits(x, 0) - before).abs().max().item<double>(), 1e-4 * before.abs().max().item<double>());
 }
 
 TEST(CertifyModel, NormalisesAfterTheNoise) {
