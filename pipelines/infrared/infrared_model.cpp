@@ -121,9 +121,9 @@ at::Tensor InfraredModel::sample(const at::Tensor& y, const at::Tensor& guided, 
 }
 
 void InfraredModel::check(const PictureOptions& options) const {
-  RESEDA_REQUIRE(!options.perceptual || has_diffusion(), Errc::kUsage, "--mode perceptual: the model '", config().name,
-                 "' has no diffusion, only --mode fidelity");
-  RESEDA_REQUIRE(!options.perceptual || !options.uniform_noise ||
+  RESEDA_REQUIRE(!options.sample || has_diffusion(), Errc::kUsage, "--mode sample: the model '", config().name,
+                 "' has no diffusion, only a guide");
+  RESEDA_REQUIRE(!options.sample || !options.uniform_noise ||
                      dynamic_cast<const diffusion::Upsr*>(&diffusion_->process()) != nullptr,
                  Errc::kUsage, "--noise uniform: that of the model '", config().name, "' always is");
 }
@@ -133,7 +133,7 @@ TileNetwork InfraredModel::on_tiles(const PictureOptions& options) const {
   return [this, options](const at::Tensor& low, const at::Tensor& noise) {
     const at::Tensor y = restoration::enlarge(low.to(device_), scale());
     const at::Tensor guided = guide(y);
-    if (!options.perceptual) return guided.cpu();
+    if (!options.sample) return guided.cpu();
     const at::Tensor drawn = sample(y, guided, noise.to(device_), options);
     return (options.strength == 1.0 ? drawn : guided + options.strength * (drawn - guided)).cpu();
   };
@@ -142,9 +142,9 @@ TileNetwork InfraredModel::on_tiles(const PictureOptions& options) const {
 TileNetworkTraits InfraredModel::traits(const PictureOptions& options) const {
   check(options);
   return {.scale = scale(),
-          .draws_noise = options.perceptual,
-          .multiple = std::max<std::int64_t>(1, (options.perceptual ? diffusion_ : guide_)->multiple() / scale()),
-          .margin = options.perceptual ? std::max(reach(*guide_), reach(*diffusion_)) : reach(*guide_),
+          .draws_noise = options.sample,
+          .multiple = std::max<std::int64_t>(1, (options.sample ? diffusion_ : guide_)->multiple() / scale()),
+          .margin = options.sample ? std::max(reach(*guide_), reach(*diffusion_)) : reach(*guide_),
           .blend = 8,
           .preferred_tile = 640,
           .bytes_per_pixel = 4 * 512};

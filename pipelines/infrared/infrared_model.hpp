@@ -18,7 +18,7 @@ namespace reseda::infrared {
 
 /// How a model of two networks makes its picture.
 struct PictureOptions {
-  bool perceptual = false;     ///< a sample of the diffusion; else the guide's estimate in one call
+  bool sample = false;         ///< a sample of the diffusion; else the guide's estimate in one call
   std::int64_t steps = 0;      ///< calls of a sample; 0: as the model's sampler says
   double strength = 1.0;       ///< share of the difference between sample and guide that is added to the guide
   bool uniform_noise = false;  ///< every pixel gets the noise of the most uncertain ones, for comparison

@@ -59,7 +59,7 @@ app::Verb train_verb() {
                   .word = "FILE",
                   .help =
                       "Model of one call whose picture the network sees and whose doubts set the noise of each pixel "
-                      "(recipe infrared/perceptual-x4)",
+                      "(recipe infrared/sample-x4)",
                   .group = "Data",
                   .hint = app::ValueHint::kFile});
   verb.flags.add({.name = "init",

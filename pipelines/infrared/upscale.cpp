@@ -10,6 +10,7 @@
 #include "pipelines/infrared/frame_sequence.hpp"
 #include "pipelines/infrared/infrared_model.hpp"
 #include "pipelines/infrared/interpolation.hpp"
+#include "pipelines/infrared/sharpened.hpp"
 #include "pipelines/infrared/upscale_flags.hpp"
 #include "pipelines/infrared/upscale_job.hpp"
 
@@ -25,10 +26,11 @@ struct OpenedUpscaler {
 
 PictureOptions picture_of(const app::Flags& flags) {
   PictureOptions picture;
-  picture.perceptual = flags.text("mode") == "perceptual";
+  picture.sample = flags.text("mode") == "sample";
   for (const char* name : {"steps", "strength", "noise"})
-    RESEDA_REQUIRE(picture.perceptual || !flags.given(name), Errc::kUsage, "--", name,
-                   " is for --mode perceptual alone");
+    RESEDA_REQUIRE(picture.sample || !flags.given(name), Errc::kUsage, "--", name, " is for --mode sample alone");
+  RESEDA_REQUIRE(flags.text("mode") == "perceptual" || !flags.given("sharpness"), Errc::kUsage,
+                 "--sharpness is for --mode perceptual alone");
   picture.steps = flags.integer("steps");
   picture.strength = flags.number("strength");
   picture.uniform_noise = flags.text("noise") == "uniform";
@@ -49,6 +51,8 @@ OpenedUpscaler open_model(const app::Flags& flags, std::int64_t scale, std::int6
                                   const at::Tensor& low, const at::Tensor& noise) { return inner(low, noise); };
   OpenedUpscaler opened;
   opened.upscaler = std::make_unique<TiledUpscaler>(network, traits, tiling);
+  if (flags.text("mode") == "perceptual")
+    opened.upscaler = std::make_unique<Sharpened>(std::move(opened.upscaler), flags.number("sharpness"));
   if (scale < model->scale()) opened.upscaler = std::make_unique<Shrunk>(std::move(opened.upscaler), scale);
   opened.model_sha256 = io::sha256_file(file, Errc::kCheckpoint);
   opened.words = "model " + model->config().name + " " + opened.model_sha256.substr(0, 12) + ", " + flags.text("mode") +
@@ -64,7 +68,7 @@ OpenedUpscaler open_upscaler(const app::Flags& flags, std::int64_t max_memory, c
                  "--method identity is for --scale 1");
   const std::int64_t scale = identity ? 1 : std::stoll(flags.text("scale"));
   if (method == "model") return open_model(flags, scale, max_memory, compute);
-  for (const char* name : {"model", "mode", "steps", "strength", "noise", "tile", "precision"})
+  for (const char* name : {"model", "mode", "sharpness", "steps", "strength", "noise", "tile", "precision"})
     RESEDA_REQUIRE(!flags.given(name), Errc::kUsage, "--", name, " is for --method model alone");
   RESEDA_REQUIRE(compute.device.is_cpu() || flags.text("device") == "auto", Errc::kUsage, "--device ",
                  flags.text("device"), " is for --method model alone: ", method, " is computed on the CPU");
@@ -88,8 +92,8 @@ UpscaleRequest request_of(const app::Flags& flags) {
 /// All that decides the bytes of outputs besides frames and models, and what other files there are.
 ConfigNode effective_config(const app::Flags& flags, const app::Compute& compute) {
   ConfigNode all = ConfigNode::map();
-  for (const char* name : {"scale", "method", "mode", "steps", "strength", "noise", "samples", "consistency", "range",
-                           "tile", "max-memory", "quality"})
+  for (const char* name : {"scale", "method", "mode", "sharpness", "steps", "strength", "noise", "samples",
+                           "consistency", "range", "tile", "max-memory", "quality"})
     all[name] = ConfigNode(flags.text(name));
   for (const char* name : {"sequence", "uncertainty"}) all[name] = ConfigNode(flags.on(name) ? "true" : "false");
   all["seed"] = ConfigNode(std::to_string(compute.seed));

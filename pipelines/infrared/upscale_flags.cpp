@@ -14,10 +14,19 @@ void add_model(app::FlagTable& table, const std::string& group) {
              .group = group,
              .hint = app::ValueHint::kFile});
   table.add({.name = "mode",
-             .value = "fidelity",
-             .help = "fidelity: least error, in one call; perceptual: sharper, a sample of what the frame may show",
+             .value = "perceptual",
+             .help =
+                 "fidelity: least error; perceptual: that, made as sharp as the scene is expected to be; sample: what "
+                 "the frame may show, with invented detail, by the diffusion of the model",
              .group = group,
-             .choices = {"perceptual", "fidelity"}});
+             .choices = {"perceptual", "fidelity", "sample"}});
+  table.add({.name = "sharpness",
+             .type = FlagType::kNumber,
+             .value = "0.91",
+             .help = "of --mode perceptual: mean gradient to aim at, as part of the scene's as estimated",
+             .group = group,
+             .least = 0.1,
+             .most = 2.0});
   table.add({.name = "steps",
              .type = FlagType::kInteger,
              .value = "0",
@@ -57,7 +66,9 @@ void add_method(app::FlagTable& table) {
   table.add({.name = "samples",
              .type = FlagType::kInteger,
              .value = "1",
-             .help = "results whose mean is written, of methods that draw noise",
+             .help =
+                 "results whose mean is written: of --mode sample each with its own noise, else of up to 8 turned and "
+                 "mirrored frames",
              .group = group,
              .least = 1.0,
              .most = 1000.0});

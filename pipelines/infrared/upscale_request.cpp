@@ -12,8 +12,10 @@ constexpr std::int64_t kResultBytes = 44, kSampleBytes = 16, kMapBytes = 16;
 }  // namespace
 
 void UpscaleRequest::check(const Upscaler& upscaler) const {
-  RESEDA_REQUIRE(samples == 1 || upscaler.draws_noise(), Errc::kUsage,
-                 "--samples is for methods that draw noise: with this one all samples are the same");
+  RESEDA_REQUIRE(samples == 1 || upscaler.adds_detail(), Errc::kUsage,
+                 "--samples is for methods with a model: interpolations are the same");
+  RESEDA_REQUIRE(samples <= kOrientations || upscaler.draws_noise(), Errc::kUsage, "--samples: at most ", kOrientations,
+                 " in this mode, one for each orientation of the frame, got ", samples);
   RESEDA_REQUIRE(!uncertainty || upscaler.adds_detail(), Errc::kUsage,
                  "--uncertainty is for methods with a model: interpolation adds no detail to be uncertain of");
 }

@@ -26,6 +26,25 @@ void UpscaleContext::report(std::int64_t done, std::int64_t total) const {
   if (progress && !progress({done, total, ""})) throw Error(Errc::kInterrupted, "stopped before the item was finished");
 }
 
+namespace {
+
+at::Tensor oriented(const at::Tensor& image, std::int64_t way) {
+  const at::Tensor turned = at::rot90(image, way % 4, {2, 3});
+  return way >= 4 ? turned.flip(3) : turned;
+}
+
+at::Tensor oriented_back(const at::Tensor& image, std::int64_t way) {
+  return at::rot90(way >= 4 ? image.flip(3) : image, -(way % 4), {2, 3});
+}
+
+at::Tensor run_sample(const Upscaler& upscaler, const at::Tensor& low, const UpscaleContext& context) {
+  if (upscaler.draws_noise() || context.sample == 0) return upscaler.run(low, context);
+  const auto way = static_cast<std::int64_t>(context.sample);
+  return oriented_back(upscaler.run(oriented(low, way).contiguous(), context), way);
+}
+
+}  // namespace
+
 SampleStatistics run_samples(const Upscaler& upscaler, const at::Tensor& low, std::int64_t count,
                              UpscaleContext context) {
   context.sample = 0;
@@ -33,7 +52,7 @@ SampleStatistics run_samples(const Upscaler& upscaler, const at::Tensor& low, st
   for (std::int64_t n = 2; n <= count; ++n) {
     context.sample = static_cast<std::uint32_t>(n - 1);
     // Welford 1962: stable, and holds two sums whatever the count.
-    const at::Tensor sample = upscaler.run(low, context), before = sample - out.mean;
+    const at::Tensor sample = run_sample(upscaler, low, context), before = sample - out.mean;
     out.mean.add_(before / static_cast<double>(n));
     const at::Tensor squares = before.mul_(sample - out.mean);
     out.deviation = out.deviation.defined() ? out.deviation.add_(squares) : squares;

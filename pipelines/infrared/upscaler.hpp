@@ -41,8 +41,14 @@ struct SampleStatistics {
   at::Tensor mean, deviation;  ///< [1,1,H,W] float32; deviation undefined for one sample
 };
 
-/// Runs samples 0 to count - 1:  mean = sum x_i / n,  deviation = sqrt(sum (x_i - mean)^2 / (n - 1)).
-/// @param count  >= 1
+/// Ways to turn and mirror a frame.
+inline constexpr std::int64_t kOrientations = 8;
+
+/// Runs samples 0 to count - 1:  mean = sum x_i / n,  deviation = sqrt(sum (x_i - mean)^2 / (n - 1)). Those of a method
+/// that draws no noise are its results on the frame turned by i quarters, mirrored from i = 4 on, turned back.
+/// @param count  >= 1, at most kOrientations without noise
+/// Source of the mean over orientations: Timofte et al. 2016, "Seven Ways to Improve Example-Based Single Image
+/// Super-Resolution", Sec. 3.5.
 SampleStatistics run_samples(const Upscaler& upscaler, const at::Tensor& low, std::int64_t count,
                              UpscaleContext context);
 

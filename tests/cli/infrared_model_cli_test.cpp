@@ -51,11 +51,11 @@ class InfraredModelCli : public testing::Test {
   TemporaryFolder folder_;
 };
 
-TEST_F(InfraredModelCli, BothModesAndScalesKeepTheKindOfFrameAndItsCounts) {
+TEST_F(InfraredModelCli, ModesAndScalesKeepTheKindOfFrameAndItsCounts) {
   write("in/a.png", scene(40, 48, 20, 230), 8);
   write("in/b.tif", scene(40, 48, 7000, 9500), 16);
   expect_done({path("in"), "-o", path("bicubic"), "--method", "bicubic"});
-  for (const char* mode : {"fidelity", "perceptual"})
+  for (const char* mode : {"fidelity", "perceptual", "sample"})
     for (const int scale : {2, 4}) {
       const std::string out = mode + std::to_string(scale) + "/";
       expect_done({path("in"), "-o", path(out), "--mode", mode, "--scale", std::to_string(scale)});
@@ -70,13 +70,14 @@ TEST_F(InfraredModelCli, BothModesAndScalesKeepTheKindOfFrameAndItsCounts) {
     }
   for (const char* name : {"a.png", "b.tif"}) {
     EXPECT_GT(difference(std::string("fidelity4/") + name, std::string("bicubic/") + name), 0.02) << name;
-    EXPECT_GT(difference(std::string("fidelity4/") + name, std::string("perceptual4/") + name), 0.01) << name;
+    for (const char* other : {"perceptual4/", "sample4/"})
+      EXPECT_GT(difference(std::string("fidelity4/") + name, std::string(other) + name), 0.01) << other << name;
   }
 }
 
 TEST_F(InfraredModelCli, AFrameOfManyIsTheFrameAloneBitForBit) {
   for (int i = 0; i < 2; ++i) write("in/" + std::to_string(i) + ".tif", scene(40, 48, 100, 60000, i), 16);
-  for (const char* mode : {"fidelity", "perceptual"}) {
+  for (const char* mode : {"perceptual", "sample"}) {
     expect_done({path("in"), "-o", path("all"), "--mode", mode, "--overwrite"});
     for (const char* name : {"0.tif", "1.tif"}) {
       expect_done({path(std::string("in/") + name), "-o", path("alone/"), "--mode", mode, "--overwrite"});
@@ -88,7 +89,7 @@ TEST_F(InfraredModelCli, AFrameOfManyIsTheFrameAloneBitForBit) {
 TEST_F(InfraredModelCli, StopsAndShardsDoNotChangeABit) {
   for (int i = 0; i < 5; ++i) write("in/" + std::to_string(i) + ".png", scene(30, 36, 100, 60000, i), 16);
   const auto words = [&](const char* out, const Words& more = {}) {
-    Words all = {path("in"), "-o", path(out), "--mode", "perceptual", "--uncertainty", "--samples", "2"};
+    Words all = {path("in"), "-o", path(out), "--mode", "sample", "--uncertainty", "--samples", "2"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   };
@@ -109,12 +110,12 @@ TEST_F(InfraredModelCli, StopsAndShardsDoNotChangeABit) {
 
 TEST_F(InfraredModelCli, TilesAgree) {
   write("a.tif", scene(48, 224, 1000, 61000), 16);
-  for (const char* mode : {"fidelity", "perceptual"}) {
+  for (const char* mode : {"fidelity", "sample"}) {
     expect_done({path("a.tif"), "-o", path(std::string(mode) + "-0.tif"), "--mode", mode});
     expect_done({path("a.tif"), "-o", path(std::string(mode) + "-192.tif"), "--mode", mode, "--tile", "192"});
   }
   EXPECT_LE(difference("fidelity-0.tif", "fidelity-192.tif"), 1e-4) << "a margin covers all that the guide sees";
-  EXPECT_LE(difference("perceptual-0.tif", "perceptual-192.tif"), 1e-2) << "and almost all of what a sample depends on";
+  EXPECT_LE(difference("sample-0.tif", "sample-192.tif"), 1e-2) << "and almost all of what a sample depends on";
   EXPECT_GT(difference("fidelity-0.tif", "fidelity-192.tif"), 0) << "tiles were not those of --tile 0";
 }
 
@@ -125,29 +126,50 @@ TEST_F(InfraredModelCli, NoiseAndPrecisionAreWhatTheFlagsSay) {
     all.insert(all.end(), more.begin(), more.end());
     expect_done(all);
   };
-  one("f32.tif", {});
-  one("bf16.tif", {"--precision", "bf16"});
+  one("f32.tif", {"--mode", "fidelity"});
+  one("bf16.tif", {"--mode", "fidelity", "--precision", "bf16"});
   EXPECT_GT(difference("f32.tif", "bf16.tif"), 1e-5);
   EXPECT_LT(difference("f32.tif", "bf16.tif"), 0.02);
   EXPECT_THAT(folder_.read("bf16.tif"), HasSubstr("fidelity, bf16"));
-  one("doubt.tif", {"--mode", "perceptual"});
-  one("same.tif", {"--mode", "perceptual", "--noise", "uncertainty"});
-  one("even.tif", {"--mode", "perceptual", "--noise", "uniform"});
+  one("doubt.tif", {"--mode", "sample"});
+  one("same.tif", {"--mode", "sample", "--noise", "uncertainty"});
+  one("even.tif", {"--mode", "sample", "--noise", "uniform"});
   EXPECT_EQ(difference("doubt.tif", "same.tif"), 0);
   EXPECT_GT(difference("doubt.tif", "even.tif"), 1e-3);
-  EXPECT_THAT(folder_.read("even.tif"), HasSubstr("perceptual, uniform noise"));
+  EXPECT_THAT(folder_.read("even.tif"), HasSubstr("sample, uniform noise"));
   EXPECT_THAT(folder_.read("doubt.tif"), Not(HasSubstr("uniform")));
+}
+
+TEST_F(InfraredModelCli, TheDefaultIsTheMoreSharpTheMoreIsAskedFor) {
+  write("a.tif", scene(40, 48, 1000, 61000), 16);
+  const auto gradient = [&](const std::string& out, const Words& more) {
+    Words all = {path("a.tif"), "-o", path(out)};
+    all.insert(all.end(), more.begin(), more.end());
+    expect_done(all);
+    const at::Tensor x = read(out);
+    return (x.diff(1, -1).abs().mean() + x.diff(1, -2).abs().mean()).item<double>();
+  };
+  const double least_error = gradient("f.tif", {"--mode", "fidelity"}), normal = gradient("p.tif", {}),
+               most = gradient("s.tif", {"--sharpness", "1.2"});
+  EXPECT_GT(normal, 1.02 * least_error);
+  EXPECT_GT(most, 1.02 * normal);
+  EXPECT_THAT(folder_.read("p.tif"), HasSubstr("perceptual"));
+  gradient("turned.tif", {"--mode", "fidelity", "--samples", "8"});
+  EXPECT_GT(difference("f.tif", "turned.tif"), 0);
+  EXPECT_LT(difference("f.tif", "turned.tif"), 0.2) << "turned frames were not turned back";
 }
 
 TEST_F(InfraredModelCli, FlagsWithoutEffectAreRefused) {
   write("a.png", scene(8, 8, 0, 255), 8);
   const std::vector<std::pair<Words, std::string>> cases = {
-      {{"--noise", "uniform"}, "--noise is for --mode perceptual alone"},
-      {{"--steps", "3"}, "--steps is for --mode perceptual alone"},
+      {{"--noise", "uniform"}, "--noise is for --mode sample alone"},
+      {{"--steps", "3"}, "--steps is for --mode sample alone"},
       {{"--method", "bicubic", "--noise", "uniform"}, "--noise is for --method model alone"},
       {{"--method", "lanczos", "--precision", "bf16"}, "--precision is for --method model alone"},
       {{"--tile", "8"}, "--tile must be 0 or at least"},
-      {{"--samples", "2"}, "--samples"},
+      {{"--samples", "9"}, "--samples: at most 8 in this mode"},
+      {{"--method", "bicubic", "--samples", "2"}, "--samples is for methods with a model"},
+      {{"--mode", "fidelity", "--sharpness", "1"}, "--sharpness is for --mode perceptual alone"},
       {{"--noise", "loud"}, "noise"}};
   for (const auto& [flags, words] : cases) {
     Words all = {path("a.png"), "-o", path("out.png")};

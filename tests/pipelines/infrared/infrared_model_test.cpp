@@ -83,8 +83,8 @@ TEST(InfraredModelTest, AGuideAloneIsAModelOfFidelity) {
   EXPECT_FALSE(model.has_diffusion());
   const at::Tensor low = small_frames();
   EXPECT_TRUE(model.on_tiles({})(low, {}).equal(model.guide(restoration::enlarge(low, 4))));
-  expect_error(Errc::kUsage, "--mode perceptual: the model 'tiny guide' has no diffusion",
-               [&] { model.on_tiles({.perceptual = true}); });
+  expect_error(Errc::kUsage, "--mode sample: the model 'tiny guide' has no diffusion",
+               [&] { model.on_tiles({.sample = true}); });
 }
 
 TEST(InfraredModelTest, TheGuideTakesItsPredictionFromTheEnlargedFrame) {
@@ -124,7 +124,7 @@ TEST(InfraredModelTest, OneCallOfASampleIsTheEstimateAtTheWeightedStart) {
     const double scale = 1.0 / std::sqrt(0.3 * kappa_eta * kappa_eta + 0.25);
     const at::Tensor t = at::full({1}, 4.0);
     const at::Tensor expected = y - diffusion.predict(scale * start, {.y = y, .extra = guided}, t);
-    const at::Tensor got = model.sample(y, guided, eps, {.perceptual = true, .steps = 1, .uniform_noise = uniform});
+    const at::Tensor got = model.sample(y, guided, eps, {.sample = true, .steps = 1, .uniform_noise = uniform});
     EXPECT_LT((got - expected).abs().max().item<double>(), 1e-5) << uniform;
   }
 }
@@ -135,14 +135,14 @@ TEST(InfraredModelTest, PrecisionAndUniformNoiseReachTheNetworks) {
   CounterNoise noise(4);
   const at::Tensor low = small_frames(1), eps = noise.normal({"a", "prior", 0}, {1, 1, 32, 32});
   const auto picture = [&](const PictureOptions& options) { return model.on_tiles(options)(low, eps); };
-  const at::Tensor guided = picture({}), sample = picture({.perceptual = true}),
-                   uniform = picture({.perceptual = true, .uniform_noise = true});
+  const at::Tensor guided = picture({}), sample = picture({.sample = true}),
+                   uniform = picture({.sample = true, .uniform_noise = true});
   EXPECT_GT((sample - uniform).abs().max().item<double>(), 1e-3);
   model.compute_on(c10::kCPU, Precision::kBf16);
-  for (const auto& [options, before] : {std::pair{PictureOptions{}, guided}, {{.perceptual = true}, sample}}) {
+  for (const auto& [options, before] : {std::pair{PictureOptions{}, guided}, {{.sample = true}, sample}}) {
     const double change = (picture(options) - before).abs().max().item<double>();
-    EXPECT_GT(change, 1e-5) << options.perceptual;
-    EXPECT_LT(change, 0.1 * before.abs().max().item<double>()) << options.perceptual;
+    EXPECT_GT(change, 1e-5) << options.sample;
+    EXPECT_LT(change, 0.1 * before.abs().max().item<double>()) << options.sample;
   }
   model.compute_on(c10::kCPU, Precision::kF32);
   EXPECT_TRUE(picture({}).equal(guided));
@@ -156,7 +156,7 @@ TEST(InfraredModelTest, StrengthGoesFromTheGuideToTheSample) {
   CounterNoise noise(4);
   const at::Tensor low = small_frames(1), eps = noise.normal({"a", "prior", 0}, {1, 1, 32, 32});
   const auto picture = [&](double strength) {
-    return model.on_tiles({.perceptual = true, .strength = strength})(low, eps);
+    return model.on_tiles({.sample = true, .strength = strength})(low, eps);
   };
   const at::Tensor guided = model.guide(restoration::enlarge(low, 4)), sample = picture(1.0);
   EXPECT_TRUE(at::allclose(picture(0.0), guided));

@@ -47,6 +47,34 @@ TEST(Upscaler, MeanAndDeviationOfSamplesAreThoseOfStatistics) {
   EXPECT_FALSE(one.deviation.defined());
 }
 
+/// Repeated pixels, and the column of each added: what a turned frame gets is seen in its result.
+class Lopsided final : public infrared::Upscaler {
+ public:
+  std::int64_t scale() const override { return 2; }
+  bool draws_noise() const override { return false; }
+  bool adds_detail() const override { return true; }
+  at::Tensor run(const at::Tensor& low, const UpscaleContext&) const override {
+    const at::Tensor wide = low.repeat_interleave(2, 2).repeat_interleave(2, 3);
+    return wide + at::arange(wide.size(3), at::kFloat);
+  }
+  std::int64_t working_bytes(std::int64_t, std::int64_t) const override { return 0; }
+};
+
+TEST(Upscaler, SamplesWithoutNoiseAreOfTurnedFrames) {
+  CounterNoise noise(0);
+  const at::Tensor low = ramp(2, 3);  // 4 x 6 pixels, enlarged
+  const at::Tensor got = infrared::run_samples(Lopsided(), low, 8, {noise, "f"}).mean;
+  // Each of the four directions twice: i and 5 - i along the rows, j and 3 - j along the columns, in the mean 2 of 8.
+  const at::Tensor expected = low.repeat_interleave(2, 2).repeat_interleave(2, 3) + (2 * 5 + 2 * 3) / 8.0;
+  EXPECT_TRUE(at::allclose(got, expected, 0, 1e-5)) << got;
+  const at::Tensor two = infrared::run_samples(Lopsided(), low, 2, {noise, "f"}).mean -
+                         low.repeat_interleave(2, 2).repeat_interleave(2, 3);
+  // The second sample is turned by a quarter counter-clockwise: its columns are the rows.
+  EXPECT_NEAR(two[0][0][0][0].item<double>(), (0 + 0) / 2.0, 1e-5);
+  EXPECT_NEAR(two[0][0][3][0].item<double>(), (0 + 3) / 2.0, 1e-5);
+  EXPECT_NEAR(two[0][0][0][5].item<double>(), (5 + 0) / 2.0, 1e-5);
+}
+
 TEST(Upscaler, InterpolationKeepsConstantsAndOrder) {
   CounterNoise noise(0);
   for (const char* kernel : {"pillow_bicubic", "pillow_lanczos"}) {
