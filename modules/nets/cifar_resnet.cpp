@@ -8,7 +8,7 @@ namespace {
 ResnetLayout layout(const CifarResnetConfig& config) {
   config.validate();
   const std::int64_t blocks = (config.depth - 2) / 6;
-  return {.blocks = {blocks, blocks, blocks}, .classes = config.classes};
+  return {.blocks = {blocks, blocks, blocks}, .classes = config.classes, .in_channels = config.in_channels};
 }
 
 }  // namespace

@@ -9,10 +9,12 @@ namespace reseda::nets {
 struct CifarResnetConfig {
   std::int64_t depth = 110;
   std::int64_t classes = 10;
+  std::int64_t in_channels = 3;
   template <class V>
   void fields(V& v) {
     v("depth", depth, "layers with weights, 6 n + 2: three stages of n blocks");
     v("classes", classes, "classes that it tells apart");
+    v("in_channels", in_channels, "channels of the images");
   }
   /// @throws Error{kUsage} naming the key, what it may be, and its value
   void validate() const;

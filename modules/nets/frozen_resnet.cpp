@@ -46,8 +46,9 @@ kernels::FusedConv folded(const StateDict& weights, const std::string& conv, con
 
 /// Maps of a group of images at the size of each stage, and a thread's working memory.
 struct FrozenResnet::Workspace {
-  Workspace(const std::vector<Stage>& stages, std::int64_t count, std::int64_t height, std::int64_t width)
-      : images(count, height, width, 3) {
+  Workspace(const std::vector<Stage>& stages, std::int64_t count, std::int64_t channels, std::int64_t height,
+            std::int64_t width)
+      : images(count, height, width, channels) {
     for (const Stage& stage : stages) {
       height = (height + stage.stride - 1) / stage.stride;
       width = (width + stage.stride - 1) / stage.stride;
@@ -70,6 +71,7 @@ FrozenResnet::FrozenResnet(const Network& network) {
   RESEDA_INVARIANT(takes(network));
   const StateDict weights = weights_of(network);
   stem_ = folded(weights, "conv1", "bn1", 1);
+  in_channels_ = weights.at("conv1.weight").size(1);
   for (int s = 0; s < 3; ++s) {
     Stage stage = {{}, 0, s == 0 ? 1 : 2};
     const std::string layer = "layer" + std::to_string(s + 1) + ".";
@@ -89,8 +91,8 @@ FrozenResnet::FrozenResnet(const Network& network) {
 }
 
 at::Tensor FrozenResnet::forward(const at::Tensor& x) const {
-  RESEDA_REQUIRE(x.dim() == 4 && x.size(1) == 3 && x.scalar_type() == at::kFloat, Errc::kUsage,
-                 "network: images must be float32 [B,3,H,W]");
+  RESEDA_REQUIRE(x.dim() == 4 && x.size(1) == in_channels_ && x.scalar_type() == at::kFloat, Errc::kUsage,
+                 "network: images must be float32 [B,", in_channels_, ",H,W], got ", x.sizes());
   const at::Tensor images = x.contiguous();
   const std::int64_t count = x.size(0), height = x.size(2), width = x.size(3), classes = fc_bias_.size(0);
   at::Tensor out = at::empty({count, classes}, x.options());
@@ -100,18 +102,19 @@ at::Tensor FrozenResnet::forward(const at::Tensor& x) const {
     std::unique_ptr<Workspace> space;
     for (std::int64_t first = begin * kGroup; first < std::min(end * kGroup, count); first += kGroup) {
       const std::int64_t group = std::min(kGroup, count - first);
-      if (!space || space->images.count != group) space = std::make_unique<Workspace>(stages_, group, height, width);
-      logits(from + first * 3 * height * width, to + first * classes, *space);
+      if (!space || space->images.count != group)
+        space = std::make_unique<Workspace>(stages_, group, in_channels_, height, width);
+      logits(from + first * in_channels_ * height * width, to + first * classes, *space);
     }
   });
   return out;
 }
 
-/// @param x  [group,3,H,W]   @param out  [group,classes]
+/// @param x  [group,C,H,W]   @param out  [group,classes]
 void FrozenResnet::logits(const float* x, float* out, Workspace& space) const {
   kernels::BorderedMaps& images = space.images;
   for (std::int64_t n = 0; n < images.count; ++n)
-    for (std::int64_t c = 0; c < 3; ++c)
+    for (std::int64_t c = 0; c < in_channels_; ++c)
       for (std::int64_t row = 0; row < images.height; ++row)
         for (std::int64_t column = 0; column < images.width; ++column) images.pixel(n, row, column)[c] = *x++;
 

@@ -23,7 +23,7 @@ class FrozenResnet {
   static bool takes(const Network& network);
   /// @throws Error{kInternal} unless takes(network)
   explicit FrozenResnet(const Network& network);
-  /// @param x  [B,3,H,W] float32, normalised   @return logits [B,classes]   @throws Error{kUsage} on another shape
+  /// @param x  [B,C,H,W] float32, normalised   @return logits [B,classes]   @throws Error{kUsage} on another shape
   at::Tensor forward(const at::Tensor& x) const;
 
  private:
@@ -40,6 +40,7 @@ class FrozenResnet {
 
   std::vector<Stage> stages_;
   std::optional<kernels::FusedConv> stem_;
+  std::int64_t in_channels_;
   at::Tensor fc_weight_, fc_bias_;
 };
 

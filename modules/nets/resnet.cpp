@@ -8,12 +8,14 @@
 
 namespace reseda::nets {
 
-Resnet::Resnet(const ResnetLayout& layout) : large_stem_(layout.large_stem) {
+Resnet::Resnet(const ResnetLayout& layout) : large_stem_(layout.large_stem), in_channels_(layout.in_channels) {
   RESEDA_REQUIRE(layout.classes >= 1 && layout.classes <= 1000000, Errc::kUsage,
                  "network.classes must be 1 to 1000000, got ", layout.classes);
+  RESEDA_REQUIRE(in_channels_ >= 1 && in_channels_ <= 64, Errc::kUsage, "network.in_channels must be 1 to 64, got ",
+                 in_channels_);
   const nn::ConvOptions stem =
       large_stem_ ? nn::ConvOptions{.kernel = 7, .stride = 2, .padding = 3} : nn::ConvOptions{};
-  conv1_ = register_module("conv1", nn::resnet_conv(3, layout.stem_width, stem));
+  conv1_ = register_module("conv1", nn::resnet_conv(in_channels_, layout.stem_width, stem));
   bn1_ = register_module("bn1", std::make_shared<nn::BatchNorm>(layout.stem_width));
   std::int64_t in = layout.stem_width, width = layout.stem_width;
   for (std::size_t i = 0; i < layout.blocks.size(); ++i) {
@@ -27,7 +29,8 @@ Resnet::Resnet(const ResnetLayout& layout) : large_stem_(layout.large_stem) {
 }
 
 at::Tensor Resnet::forward(const at::Tensor& x, const at::Tensor& /*y*/, const at::Tensor& /*t*/) {
-  RESEDA_REQUIRE(x.dim() == 4 && x.size(1) == 3, Errc::kUsage, "network: images must be [B,3,H,W]");
+  RESEDA_REQUIRE(x.dim() == 4 && x.size(1) == in_channels_, Errc::kUsage, "network: images must be [B,", in_channels_,
+                 ",H,W], got ", x.sizes());
   at::Tensor h = at::relu(bn1_->forward(conv1_->forward(x.to(compute_type()))));
   if (large_stem_) h = at::max_pool2d(h, 3, 2, 1);
   for (std::size_t i = 0; i < stages_.size(); ++i) {

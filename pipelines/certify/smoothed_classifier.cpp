@@ -58,11 +58,11 @@ at::Tensor SmoothedClassifier::choices(const at::Tensor& image, const VoteRange&
   const auto elements = static_cast<std::uint64_t>(image.numel());
   const DrawKey key = {range.item, range.stream, 0, static_cast<std::uint64_t>(range.first) * elements};
   at::Tensor noisy = smoother_(image, key, range.count).to(device_);
-  if (range.count < config_.batch)
+  if (config_.fixed_shape && range.count < config_.batch)
     noisy = at::cat({noisy, noisy.slice(0, 0, 1).expand(copies_of(image, config_.batch - range.count))});
   const at::Tensor logits = classifier_(noisy);
-  RESEDA_REQUIRE(logits.dim() == 2 && logits.size(0) == config_.batch && logits.size(1) == classes_, Errc::kInternal,
-                 "the classifier gave logits of ", logits.sizes(), ", expected ", config_.batch, " x ", classes_);
+  RESEDA_REQUIRE(logits.dim() == 2 && logits.size(0) == noisy.size(0) && logits.size(1) == classes_, Errc::kInternal,
+                 "the classifier gave logits of ", logits.sizes(), ", expected ", noisy.size(0), " x ", classes_);
   const at::Tensor valid = logits.isfinite().all(1);
   return at::where(valid, logits.argmax(1), classes_).slice(0, 0, range.count);
 }

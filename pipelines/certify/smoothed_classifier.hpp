@@ -31,6 +31,9 @@ struct SmoothingConfig {
   std::int64_t n = 100000;
   double alpha = 0.001;
   std::int64_t batch = 400;
+  /// Whether a call that has fewer copies than `batch` is filled up, for classifiers whose answer to an image may depend
+  /// on the shape of the batch.
+  bool fixed_shape = true;
   template <class V>
   void fields(V& v) {
     v("sigma", sigma, "standard deviation of the noise, of values in [0, 1]");

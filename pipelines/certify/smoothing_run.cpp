@@ -78,10 +78,14 @@ std::int64_t certify_images(const SmoothingRun& run, RunFiles& files, const RunE
       settings.noise == "integer"
           ? run.model.under_integer_noise(settings.sigma, static_cast<std::uint64_t>(settings.seed))
           : run.model.under_noise(settings.sigma, noise);
-  const SmoothedClassifier smoothed(
-      noisy.classifier, noisy.smoother, run.model.config().classes,
-      {.sigma = settings.sigma, .n0 = settings.n0, .n = settings.n, .alpha = settings.alpha, .batch = run.batch},
-      run.device);
+  const SmoothedClassifier smoothed(noisy.classifier, noisy.smoother, run.model.config().classes,
+                                    {.sigma = settings.sigma,
+                                     .n0 = settings.n0,
+                                     .n = settings.n,
+                                     .alpha = settings.alpha,
+                                     .batch = run.batch,
+                                     .fixed_shape = !run.model.takes_any_batch()},
+                                    run.device);
   const ImageVotes votes(smoothed, settings, run.model.config().classes);
   std::int64_t cast = 0;
   for (const std::int64_t index : run.indices) {

@@ -23,9 +23,9 @@ void randomise_floats(Network& network) {
 }
 
 /// Depth 14 has blocks with and without a shortcut in every stage but the first.
-std::shared_ptr<Network> small_resnet() {
+std::shared_ptr<Network> small_resnet(const char* channels = "3") {
   at::manual_seed(5);
-  auto network = make_network(settings("cifar_resnet", {{"depth", "14"}, {"classes", "7"}}));
+  auto network = make_network(settings("cifar_resnet", {{"depth", "14"}, {"classes", "7"}, {"in_channels", channels}}));
   randomise_floats(*network);
   return network;
 }
@@ -47,6 +47,15 @@ TEST_F(FrozenResnetTest, IsTheNetworkUpToRounding) {
     const double scale = expected.abs().max().item<double>();
     EXPECT_LT((frozen.forward(x) - expected).abs().max().item<double>(), 2e-5 * scale) << size;
   }
+}
+
+TEST_F(FrozenResnetTest, TakesGreyImages) {
+  const auto network = small_resnet("1");
+  const FrozenResnet frozen(*network);
+  const c10::InferenceMode inference;
+  const at::Tensor x = at::randn({3, 1, 28, 28}), expected = network->forward(x, {}, {});
+  EXPECT_LT((frozen.forward(x) - expected).abs().max().item<double>(), 2e-5 * expected.abs().max().item<double>());
+  EXPECT_GT((expected[0] - expected[1]).abs().max().item<double>(), 1e-3);
 }
 
 TEST_F(FrozenResnetTest, GivesAnImageTheSameLogitsInEveryBatchAndOnEveryNumberOfThreads) {
@@ -71,7 +80,7 @@ TEST_F(FrozenResnetTest, KeepsItsWeights) {
 TEST_F(FrozenResnetTest, StandsForFloat32CifarResnetsAlone) {
   const auto network = small_resnet();
   EXPECT_TRUE(FrozenResnet::takes(*network));
-  tests::expect_error(Errc::kUsage, "images must be float32 [B,3,H,W]", [&] {
+  tests::expect_error(Errc::kUsage, "images must be float32 [B,3,H,W], got [1, 1, 8, 8]", [&] {
     FrozenResnet(*network).forward(at::zeros({1, 1, 8, 8}));
   });
   network->set_compute_type(at::kBFloat16);
