@@ -52,7 +52,7 @@ double kept_sharpness(const at::Tensor& high, const at::Tensor& low) {
   const double added = rms(high - resized(low, high.size(2), high.size(3)));
   const double lost = rms(low - resized(resized(low, height / 2, width / 2), height, width));
   if (added <= 0 || lost <= 0) return 1;
-  return std::clamp(0.492 * std::pow(added / lost, -0.675), kLeastKept, 1.0);
+  return std::clamp(0.49 * std::pow(added / lost, -0.666), kLeastKept, 1.0);
 }
 
 at::Tensor sharpened(const at::Tensor& high, double factor) {

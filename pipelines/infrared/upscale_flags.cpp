@@ -22,7 +22,7 @@ void add_model(app::FlagTable& table, const std::string& group) {
              .choices = {"perceptual", "fidelity", "sample"}});
   table.add({.name = "sharpness",
              .type = FlagType::kNumber,
-             .value = "0.91",
+             .value = "0.9",
              .help = "of --mode perceptual: mean gradient to aim at, as part of the scene's as estimated",
              .group = group,
              .least = 0.1,
