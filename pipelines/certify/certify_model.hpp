@@ -88,7 +88,7 @@ class CertifyModel {
   void prepare(c10::Device device, Precision precision);
 
   /// Whether the answer to an image depends on no other in its batch, nor on their number, to the bit.
-  bool takes_any_batch() const { return frozen_ != nullptr && denoiser_ == nullptr; }
+  bool takes_any_batch() const { return frozen_ != nullptr && denoiser_ == nullptr && process_ == nullptr; }
 
   /// The logits of images in [0, 1] as the classifier is shown them, without noise and without the denoiser.
   /// @param x  [B,C,H,W]   @param sigma  noise that a classifier with a process is told
