@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 seconds=${1:-30}
 shift || true
 targets=("$@")
-# Of kspace the exit code alone counts: files kspace.crash-... are of children in which libhdf5 failed, as is foreseen.
+# kspace by its name alone: its child may take much of a unit. Its exit code counts, not the files kspace.crash-... of
+# children in which libhdf5 failed, as is foreseen.
 [ ${#targets[@]} -gt 0 ] || targets=(safetensors zip pickle torch_legacy array image volume)
 
 probe=$(mktemp -d)
