@@ -191,7 +191,8 @@ int restore(const app::Flags& flags) {
                                                               .series = flags.text("series"),
                                                               .any_modality = request.modality.has_value(),
                                                               .skip_damaged = flags.on("skip-damaged"),
-                                                              .output = options.output});
+                                                              .output = options.output,
+                                                              .companions = {request.difference, request.deviation}});
   request.items = scans.size();
   options.found = items_of(scans, options.inputs);
   const bool file = options.output.empty() || names_volume(options.output);

@@ -59,6 +59,15 @@ void check_output(const std::string& input, const std::string& output) {
                  ", where a result would be found as part of it; choose a folder beside it");
 }
 
+/// Where results will lie that are series or trees of files.
+std::vector<std::string> output_folders(const ScanSearch& search) {
+  std::vector<std::string> out;
+  if (!search.output.empty()) out.push_back(search.output);
+  for (const fs::path& companion : search.companions)
+    if (!companion.empty() && !companion.has_filename()) out.push_back(companion.parent_path().string());
+  return out;
+}
+
 io::InputFile input_of(const io::DicomSeries& series, const std::string& id) {
   io::InputFile input;
   input.id = id;
@@ -121,7 +130,7 @@ std::vector<Scan> find_scans(const std::vector<std::string>& inputs, const ScanS
       others.push_back(input);
       continue;
     }
-    check_output(input, search.output);
+    for (const std::string& folder : output_folders(search)) check_output(input, folder);
     check_whole(listing, known, input);
     const std::string prefix =
         inputs.size() == 1 ? "" : fs::weakly_canonical(input).filename().replace_extension().string() + "/";
@@ -129,7 +138,7 @@ std::vector<Scan> find_scans(const std::vector<std::string>& inputs, const ScanS
   }
   if (!others.empty()) {
     io::DiscoveryOptions options{search.recursive, io::volume_extensions(), {}};
-    if (!search.output.empty()) options.leave_out.emplace_back(search.output);
+    for (const std::string& folder : output_folders(search)) options.leave_out.emplace_back(folder);
     for (io::InputFile& file : io::discover_inputs(others, options).files) scans.push_back({std::move(file), {}});
   }
   std::sort(scans.begin(), scans.end(), [](const Scan& a, const Scan& b) { return a.input.id < b.input.id; });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,10 +22,11 @@ struct ScanSearch {
   bool any_modality = false;  ///< series of other modalities too
   bool skip_damaged = false;  ///< go on with what can be read where images are damaged
   std::string output = {};    ///< folder that is not looked into
+  std::vector<std::filesystem::path> companions = {};  ///< further outputs; those that end in '/' are such folders too
 };
 
 /// What inputs hold, by id: a folder or file with DICOM gives its series; all else as io::discover_inputs.
-/// @throws Error{kInput} where there is nothing, an image is damaged, or the output folder lies in a folder of input;
+/// @throws Error{kInput} where there is nothing, an image is damaged, or a folder of output lies in one of input;
 ///         Error{kUsage} where slices of a series are given one by one
 std::vector<Scan> find_scans(const std::vector<std::string>& inputs, const ScanSearch& search);
 

@@ -67,7 +67,11 @@ TEST(FindScans, RefusesWhatCannotBeRight) {
   expect_error(Errc::kOutput, "lies in the input folder",
                [&] { find_scans({study}, {.output = study + "/restored"}); });
   expect_error(Errc::kOutput, "lies in the input folder", [&] { find_scans({study}, {.output = study}); });
-  EXPECT_EQ(find_scans({study}, {.output = study + "-restored"}).size(), 1U);
+  expect_error(Errc::kOutput, "lies in the input folder", [&] {
+    find_scans({study}, {.companions = {"", study + "/difference/"}});
+  });
+  EXPECT_EQ(find_scans({study}, {.output = study + "-restored", .companions = {study + "-difference/"}}).size(), 1U);
+  EXPECT_EQ(find_scans({study}, {.companions = {study + "/difference.nii.gz"}}).size(), 1U) << "a file is no series";
   expect_error(Errc::kUsage, "give the folder", [&] { find_scans({study + "/0.dcm", study + "/1.dcm"}, {}); });
   const std::string whole = DicomBytes().position(10, 20, 2).uid("9").bytes();
   folder.write("study/9.dcm", whole.substr(0, whole.size() - 5));
