@@ -172,20 +172,21 @@ at::Tensor CertifyModel::logits(const at::Tensor& x, double sigma) const {
   return frozen_ ? frozen_->forward(normalised) : network_->forward(normalised, {}, {});
 }
 
-Classifier CertifyModel::classifier_of_noisy(double sigma) const {
-  if (process_) return rrcm_classifier(*network_, *process_, config_.input, sigma);
-  if (!denoiser_) return [this](const at::Tensor& noisy) { return logits(noisy, 0); };
-  const std::shared_ptr<const diffusion::Denoiser> denoiser = denoiser_->denoiser();
+at::Tensor CertifyModel::denoised(const at::Tensor& noisy, double sigma) const {
   const double t = time_of(denoiser_->process(), 2 * sigma), a = denoiser_->process().at(t).a.scalar();
-  return [this, denoiser, t, a](const at::Tensor& noisy) {
-    const at::Tensor x0 = (*denoiser)(a * (2 * noisy - 1), t, {}).x0.clamp(-1, 1);
-    return logits(0.5 * (x0 + 1), 0);
-  };
+  const at::Tensor x0 = (*denoiser_->denoiser())(a * (2 * noisy - 1), t, {}).x0.clamp(-1, 1);
+  return 0.5 * (x0 + 1);
+}
+
+Classifier CertifyModel::of_noisy(double sigma) const {
+  if (process_) return rrcm_classifier(*network_, *process_, config_.input, sigma);
+  if (!denoiser_ || sigma == 0) return [this](const at::Tensor& noisy) { return logits(noisy, 0); };
+  time_of(denoiser_->process(), 2 * sigma);
+  return [this, sigma](const at::Tensor& noisy) { return logits(denoised(noisy, sigma), 0); };
 }
 
 NoisyClassifier CertifyModel::under_noise(double sigma, NoiseSource& noise) const {
-  if (!denoiser_ || config_.denoiser_time == "nearest")
-    return {gaussian_smoother(noise, sigma), classifier_of_noisy(sigma)};
+  if (!denoiser_ || config_.denoiser_time == "nearest") return {gaussian_smoother(noise, sigma), of_noisy(sigma)};
   const std::shared_ptr<const diffusion::Denoiser> denoiser = denoiser_->denoiser();
   const auto smoothing =
       std::make_shared<const DenoisedSmoothing>(*denoiser, ddpm_of(*denoiser_), sigma, config_.input.size);
@@ -199,7 +200,7 @@ NoisyClassifier CertifyModel::under_noise(double sigma, NoiseSource& noise) cons
 NoisyClassifier CertifyModel::under_integer_noise(double sigma, std::uint64_t seed) const {
   RESEDA_REQUIRE(!denoiser_ || config_.denoiser_time == "nearest", Errc::kUsage,
                  "integer noise goes with a model whose denoiser_time is nearest");
-  return {integer_smoother(seed, sigma), classifier_of_noisy(sigma)};
+  return {integer_smoother(seed, sigma), of_noisy(sigma)};
 }
 
 }  // namespace reseda::certify

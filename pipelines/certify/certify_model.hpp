@@ -90,6 +90,14 @@ class CertifyModel {
   /// Whether the answer to an image depends on no other in its batch, nor on their number, to the bit.
   bool takes_any_batch() const { return frozen_ != nullptr && denoiser_ == nullptr && process_ == nullptr; }
 
+  /// What the denoiser, told of noise of this sigma in images in [0, 1], makes of them, in [0, 1] again. There must be
+  /// a denoiser. @throws Error{kUsage} where it knows no such noise
+  at::Tensor denoised(const at::Tensor& noisy, double sigma) const;
+  /// The classifier of images in [0, 1] that hold noise of this sigma: what the denoiser, told of the noise, makes of
+  /// them; without a denoiser, or where sigma is 0, the images as they are. Valid as long as the model is.
+  /// @throws Error{kUsage} where the denoiser knows no such noise
+  Classifier of_noisy(double sigma) const;
+
   /// The logits of images in [0, 1] as the classifier is shown them, without noise and without the denoiser.
   /// @param x  [B,C,H,W]   @param sigma  noise that a classifier with a process is told
   at::Tensor logits(const at::Tensor& x, double sigma) const;
@@ -104,7 +112,6 @@ class CertifyModel {
  private:
   /// @throws Error{kCheckpoint} unless the network gives logits of the classes for an image
   void try_one(const std::string& name) const;
-  Classifier classifier_of_noisy(double sigma) const;
 
   CertifyModelConfig config_;
   std::shared_ptr<nets::Network> network_;

@@ -1,6 +1,10 @@
 #include "pipelines/certify/train.hpp"
 
+#include <optional>
+
+#include "modules/core/error.hpp"
 #include "modules/core/log.hpp"
+#include "pipelines/certify/denoiser_training.hpp"
 #include "pipelines/certify/image_data.hpp"
 #include "pipelines/certify/training_run.hpp"
 #include "pipelines/common/train_flags.hpp"
@@ -8,33 +12,84 @@
 namespace reseda::certify {
 namespace {
 
+/// What a recipe trains: `stage: classifier`, which is what a recipe without one does, or `stage: denoiser`.
+enum class Stage { kClassifier, kDenoiser };
+
+Stage stage_of(const app::ConfigLayers& layers) {
+  const ConfigNode tree = layers.merged({});
+  const ConfigNode* node = tree.find("stage");
+  const std::string name = node == nullptr ? "classifier" : node->scalar();
+  RESEDA_REQUIRE(name == "classifier" || name == "denoiser", Errc::kUsage,
+                 "stage must be classifier or denoiser, got '", name, "'");
+  return name == "classifier" ? Stage::kClassifier : Stage::kDenoiser;
+}
+
+/// A stage's config with its name, as a recipe holds it.
+template <class Config>
+struct Staged {
+  std::string stage;
+  Config config;
+  template <class V>
+  void fields(V& v) {
+    v("stage", stage, "what is trained: classifier or denoiser");
+    config.fields(v);
+  }
+};
+
 /// The recipe and the command line, --sigma above both.
-TrainingConfig read_config_of(const app::Flags& flags) {
+app::ConfigLayers layers_of(const app::Flags& flags) {
   app::ConfigLayers layers = app::train_layers(flags);
   if (flags.given("sigma")) {
     ConfigNode tree;
     tree.set("model.sigmas", "[" + flags.text("sigma") + "]");
     layers.add(std::move(tree));
   }
-  TrainingConfig config = layers.read(TrainingConfig{});
-  config.validate();
-  return config;
+  return layers;
 }
 
-int train(const app::Flags& flags) {
-  TrainingRun run;
-  run.config = read_config_of(flags);
-  if (app::printed_config(flags, write_config(run.config))) return 0;
-
-  app::BatchProgress display(app::ProgressStyle::kAuto, 1);
+/// Everything of a run but its images. @return nothing where --print-config was all that was asked for
+template <class Run, class Config>
+std::optional<Run> opened(const app::Flags& flags, const app::ConfigLayers& layers, const std::string& stage,
+                          app::BatchProgress& display) {
+  const auto staged = layers.read(Staged<Config>{.stage = stage, .config = {}});
+  staged.config.validate();
+  if (app::printed_config(flags, write_config(staged))) return {};
+  Run run;
+  run.config = staged.config;
   app::open_run(run, flags, display);
   run.initial = flags.text("init");
   display.start("reading");
+  return run;
+}
+
+int train_classifier(const app::Flags& flags, const app::ConfigLayers& layers) {
+  app::BatchProgress display(app::ProgressStyle::kAuto, 1);
+  auto run = opened<TrainingRun, TrainingConfig>(flags, layers, "classifier", display);
+  if (!run) return 0;
+  run->denoiser = flags.text("denoiser");
   const auto data = open_image_data(flags.text("data"), DataSplit::kTrain);
-  const LabelledImages images = read_images(*data, run.config.model);
+  const LabelledImages images = read_images(*data, run->config.model);
   log::info(images.count(), " images");
   display.start("training");
-  return app::end_run(run_training(run, images), run.out);
+  return app::end_run(run_training(*run, images), run->out);
+}
+
+int train_prior(const app::Flags& flags, const app::ConfigLayers& layers) {
+  RESEDA_REQUIRE(!flags.given("sigma") && !flags.given("denoiser"), Errc::kUsage,
+                 "--sigma and --denoiser are of a classifier; this recipe trains a denoiser");
+  app::BatchProgress display(app::ProgressStyle::kAuto, 1);
+  auto run = opened<restoration::TrainingRun, restoration::TrainingConfig>(flags, layers, "denoiser", display);
+  if (!run) return 0;
+  const auto data = open_image_data(flags.text("data"), DataSplit::kTrain);
+  const LabelledImages images = read_images(*data, data->pixels(0).size(0), run->config.crop);
+  log::info(images.count(), " images");
+  display.start("training");
+  return app::end_run(train_denoiser(*run, images), run->out);
+}
+
+int train(const app::Flags& flags) {
+  const app::ConfigLayers layers = layers_of(flags);
+  return stage_of(layers) == Stage::kDenoiser ? train_prior(flags, layers) : train_classifier(flags, layers);
 }
 
 }  // namespace
@@ -57,6 +112,12 @@ app::Verb train_verb() {
             .help = "Noise levels, of values in [0, 1], in place of the recipe's: each image gets one of them at every "
                     "step; 0 for clean images, behind a denoiser",
             .group = "Training"})
+      .add(
+          {.name = "denoiser",
+           .word = "MODEL",
+           .help = "Denoiser (a recipe with stage: denoiser) that the classifier stands behind, in training and in use",
+           .group = "Training",
+           .hint = app::ValueHint::kFile})
       .add({.name = "init",
             .word = "MODEL",
             .help = "Model file whose weights training starts from",

@@ -16,13 +16,16 @@ constexpr std::int64_t kMostBytes = std::int64_t{8} << 30;
 }  // namespace
 
 LabelledImages read_images(const ImageData& data, const CertifyModelConfig& model) {
-  const auto channels = static_cast<std::int64_t>(model.input.mean.size());
-  const std::int64_t size = model.input.size, count = data.size();
-  RESEDA_REQUIRE(count <= kMostBytes / (channels * size * size), Errc::kInput, "training: ", count, " images of ", size,
-                 "x", size, " pixels take more than 8 GiB of memory");
-  std::vector<std::int64_t> all(static_cast<std::size_t>(count));
+  std::vector<std::int64_t> all(static_cast<std::size_t>(data.size()));
   std::iota(all.begin(), all.end(), 0);
   require_labels(data, all, model.classes);
+  return read_images(data, static_cast<std::int64_t>(model.input.mean.size()), model.input.size);
+}
+
+LabelledImages read_images(const ImageData& data, std::int64_t channels, std::int64_t size) {
+  const std::int64_t count = data.size();
+  RESEDA_REQUIRE(count <= kMostBytes / (channels * size * size), Errc::kInput, "training: ", count, " images of ", size,
+                 "x", size, " pixels take more than 8 GiB of memory");
   LabelledImages images{at::empty({count, channels, size, size}, at::kByte), at::empty({count}, at::kLong)};
   auto* labels = images.labels.data_ptr<std::int64_t>();
   for (std::int64_t i = 0; i < count; ++i) {

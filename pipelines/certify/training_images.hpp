@@ -21,6 +21,8 @@ struct LabelledImages {
 /// All images of a data set, which the model's size, channels and classes must fit.
 /// @throws Error{kInput} naming the image, or where they take more than 8 GiB
 LabelledImages read_images(const ImageData& data, const CertifyModelConfig& model);
+/// The same whatever the classes. @param size  height and width
+LabelledImages read_images(const ImageData& data, std::int64_t channels, std::int64_t size);
 
 /// Every n-th image apart from the rest. n = 0 holds nothing out.
 struct HeldOutImages {

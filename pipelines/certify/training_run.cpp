@@ -31,6 +31,7 @@ std::string training_identity(const TrainingRun& run, const LabelledImages& imag
   node["images"] = ConfigNode(digest(images.pixels));
   node["labels"] = ConfigNode(digest(images.labels));
   if (!run.initial.empty()) node["init"] = ConfigNode(io::sha256_file(run.initial));
+  if (!run.denoiser.empty()) node["denoiser"] = ConfigNode(io::sha256_file(run.denoiser));
   return node.to_json();
 }
 
@@ -57,7 +58,9 @@ class Training {
   struct Averaged;
 
   train::StepLoss loss(std::int64_t step);
-  at::Tensor noisy(const at::Tensor& images, std::int64_t step);
+  at::Tensor logits(const at::Tensor& images, std::int64_t step);
+  /// @param which  [B] index of each image's sigma
+  at::Tensor denoised(at::Tensor noisy, const at::Tensor& which) const;
   StateDict averaged_file();
   void validate(std::int64_t step);
 
@@ -79,7 +82,7 @@ struct Training::Averaged {
       : network(training.model_.network()), swapped(network.tensors(), values_of(training)) {
     const at::NoGradGuard no_gradients;
     for (std::int64_t i = 0; i < kStatisticsBatches; ++i)
-      training.model_.logits(training.noisy(training.images_.batch(training.config_.batch, i).images, i), 0);
+      training.logits(training.images_.batch(training.config_.batch, i).images, i);
     nets::set_training(network, false);
   }
   ~Averaged() { nets::set_training(network, true); }
@@ -96,13 +99,26 @@ struct Training::Averaged {
   train::SwappedWeights swapped;
 };
 
-CertifyModel seeded_model(const TrainingRun& run) {
+/// The model of a run with its first weights, and the denoiser's where it has one.
+CertifyModel first_model(const TrainingRun& run) {
   run.config.validate();
   at::manual_seed(run.seed);
-  CertifyModel model(run.config.model);
+  CertifyModelConfig config = run.config.model;
+  StateDict denoiser;
+  if (!run.denoiser.empty()) {
+    const restoration::RestorationModel prior = restoration::RestorationModel::load(run.denoiser);
+    config.denoiser = write_config(prior.config());
+    denoiser = prior.to_file();
+  }
+  CertifyModel model(std::move(config));
   if (!run.initial.empty()) model.network().load(io::read_safetensors(run.initial).with_prefix(kPrefix));
   model.network().to(run.device);
   nets::set_training(model.network(), true);
+  if (model.denoiser() == nullptr) return model;
+  nets::Network& front = model.denoiser()->network();
+  front.load(denoiser);
+  front.to(run.device);
+  for (const auto& [name, tensor] : front.tensors()) at::Tensor(tensor).set_requires_grad(false);
   return model;
 }
 
@@ -111,7 +127,7 @@ Training::Training(const TrainingRun& run, const LabelledImages& images)
       config_(run.config),
       parts_(hold_out(images, config_.hold_out)),
       images_(parts_.training, config_.augmentation, run.seed),
-      model_(seeded_model(run)),
+      model_(first_model(run)),
       noise_(run.seed),
       trainer_(model_.network().tensors(), config_.train),
       folder_(run.out, training_identity(run, images), run.resume),
@@ -119,22 +135,35 @@ Training::Training(const TrainingRun& run, const LabelledImages& images)
   folder_.restore(trainer_);
 }
 
-at::Tensor Training::noisy(const at::Tensor& images, std::int64_t step) {
+/// What the classifier says of noisy copies of images: of each image all copies with one sigma, stacked.
+at::Tensor Training::logits(const at::Tensor& images, std::int64_t step) {
   const std::int64_t copies = config_.consistency ? config_.loss.copies : 1, count = images.size(0);
   const std::vector<double>& sigmas = config_.model.sigmas;
   Chooser choose(run_.seed, "train", "sigma", static_cast<std::uint32_t>(step));
-  std::vector<double> chosen;
-  for (std::int64_t i = 0; i < count; ++i)
-    chosen.push_back(sigmas[static_cast<std::size_t>(choose.below(static_cast<std::int64_t>(sigmas.size())))]);
-  const at::Tensor sigma = at::tensor(chosen, at::kFloat).repeat({copies}).view({-1, 1, 1, 1});
+  std::vector<std::int64_t> chosen;
+  for (std::int64_t i = 0; i < count; ++i) chosen.push_back(choose.below(static_cast<std::int64_t>(sigmas.size())));
+  const at::Tensor which = at::tensor(chosen, at::kLong).repeat({copies});
+  const at::Tensor sigma = at::tensor(sigmas, at::kFloat).index_select(0, which).view({-1, 1, 1, 1});
   const at::Tensor clean = images.repeat({copies, 1, 1, 1});
   const at::Tensor eps = noise_.normal({"train", "eps", static_cast<std::uint32_t>(step)}, clean.sizes());
-  return (clean + sigma * eps).to(run_.device).contiguous(at::MemoryFormat::ChannelsLast);
+  at::Tensor x = (clean + sigma * eps).to(run_.device).contiguous(at::MemoryFormat::ChannelsLast);
+  return model_.logits(denoised(std::move(x), which), 0);
+}
+
+at::Tensor Training::denoised(at::Tensor noisy, const at::Tensor& which) const {
+  if (model_.denoiser() == nullptr) return noisy;
+  const at::NoGradGuard no_gradients;
+  for (std::size_t i = 0; i < config_.model.sigmas.size(); ++i) {
+    const at::Tensor rows = (which == static_cast<std::int64_t>(i)).nonzero().view({-1}).to(noisy.device());
+    if (config_.model.sigmas[i] > 0 && rows.size(0) > 0)
+      noisy.index_copy_(0, rows, model_.denoised(noisy.index_select(0, rows), config_.model.sigmas[i]));
+  }
+  return noisy;
 }
 
 train::StepLoss Training::loss(std::int64_t step) {
   const LabelledBatch batch = images_.batch(config_.batch, step);
-  const at::Tensor logits = model_.logits(noisy(batch.images, step), 0);
+  const at::Tensor logits = this->logits(batch.images, step);
   const at::Tensor error = train::cross_entropy(logits, batch.labels.to(run_.device));
   if (!config_.consistency) return {error, {}};
   const at::Tensor disagreement = train::smoothing_regulariser(config_.loss, logits);
@@ -184,8 +213,9 @@ void TrainingConfig::validate() const {
   model.validate();
   augmentation.validate();
   loss.validate();
-  RESEDA_REQUIRE(!model.has_process() && !model.has_denoiser(), Errc::kUsage,
-                 "model.process and model.denoiser are not for this training: the classifier sees the noise as it is");
+  RESEDA_REQUIRE(!model.has_denoiser(), Errc::kUsage, "model.denoiser comes from a file of its own (--denoiser)");
+  RESEDA_REQUIRE(!model.has_process(), Errc::kUsage,
+                 "model.process is not for this training: the classifier is not told the noise");
   RESEDA_REQUIRE(!model.sigmas.empty(), Errc::kUsage, "model.sigmas must hold a noise level, or 0 for clean images");
   RESEDA_REQUIRE(batch >= 2 && batch <= 65536, Errc::kUsage, "batch must be 2 to 65536, got ", batch);
   RESEDA_REQUIRE(hold_out >= 0 && hold_out != 1, Errc::kUsage, "hold_out must be 0 or at least 2, got ", hold_out);
@@ -194,13 +224,14 @@ void TrainingConfig::validate() const {
 double noisy_accuracy(const CertifyModel& model, const LabelledImages& images, double sigma, NoiseSource& noise) {
   const at::NoGradGuard no_gradients;
   const c10::Device device = model.network().tensors().front().second.device();
+  const Classifier of_noisy = model.of_noisy(sigma);
   std::int64_t right = 0;
   for (std::int64_t first = 0; first < images.count(); first += kValidationBatch) {
     const std::int64_t count = std::min(kValidationBatch, images.count() - first);
     at::Tensor x = images.pixels.narrow(0, first, count).to(at::kFloat) / 255;
     const auto element = static_cast<std::uint64_t>(first * x[0].numel());
     if (sigma > 0) x = x + sigma * noise.normal({"validation", "eps", 0, element}, x.sizes());
-    const at::Tensor found = model.logits(x.to(device).contiguous(at::MemoryFormat::ChannelsLast), sigma).argmax(1);
+    const at::Tensor found = of_noisy(x.to(device).contiguous(at::MemoryFormat::ChannelsLast)).argmax(1);
     right += (found.cpu() == images.labels.narrow(0, first, count)).sum().item<std::int64_t>();
   }
   return static_cast<double>(right) / static_cast<double>(images.count());

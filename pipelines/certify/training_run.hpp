@@ -39,7 +39,10 @@ struct TrainingConfig {
 struct TrainingRun {
   TrainingConfig config;
   std::filesystem::path initial = {};  ///< model file whose weights are the first ones; empty: random ones
-  std::filesystem::path out;           ///< folder of model.safetensors, state.safetensors, log.jsonl
+  /// Model file of a prior (train_denoiser) that cleans what the classifier sees, here and in use; it is not trained
+  /// on. Empty: none.
+  std::filesystem::path denoiser = {};
+  std::filesystem::path out;  ///< folder of model.safetensors, state.safetensors, log.jsonl
   std::uint64_t seed = 0;
   bool resume = false;
   c10::Device device = c10::Device(c10::kCPU);
@@ -48,7 +51,8 @@ struct TrainingRun {
 };
 
 /// Trains a classifier to be smoothed: the cross entropy of x + sigma eps, where sigma is one of the model's, drawn for
-/// each image; with consistency that of several copies, and how far they disagree. Every save_every steps the folder
+/// each image, after the denoiser where there is one; with consistency that of several copies, and how far they
+/// disagree. Every save_every steps the folder
 /// gets the averaged model, after its running statistics have followed it for 32 batches, and the whole training state;
 /// with `resume` a run continues from there to the same bytes as a run that was never stopped (same thread count).
 /// Draws under the item "train" (sigma, eps) besides those of TrainingImages; under "validation" (eps).

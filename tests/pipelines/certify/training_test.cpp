@@ -1,12 +1,15 @@
 // Training of classifiers under noise: batches, resuming, what it refuses.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstdio>
 #include <set>
 
+#include "io/checkpoint/safetensors.hpp"
 #include "modules/core/log.hpp"
+#include "pipelines/certify/denoiser_training.hpp"
 #include "pipelines/certify/training_run.hpp"
 #include "tests/support/expect_error.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -131,6 +134,102 @@ TEST_F(ClassifierTraining, TakesTheDisagreementOfCopiesIn) {
   const CertifyModel model = CertifyModel::load(folder / "consistent/model.safetensors");
   CounterNoise noise(1);
   EXPECT_GE(noisy_accuracy(model, halves(32), 0.3, noise), 0.9);
+}
+
+/// A prior of 8 x 8 images that knows noise of up to sigma 0.5.
+restoration::TrainingRun prior_run(const std::filesystem::path& out, std::int64_t steps) {
+  restoration::TrainingRun run;
+  run.config.model.black = 0;
+  run.config.model.white = 1;
+  run.config.model.conditional = false;
+  run.config.model.target = "edm_f";
+  run.config.model.network = ConfigNode::map();
+  for (const auto& [key, value] : {std::pair{"name", "sr_resnet"},
+                                   {"in_channels", "3"},
+                                   {"condition_channels", "0"},
+                                   {"out_channels", "3"},
+                                   {"channels", "8"},
+                                   {"expansion", "2"},
+                                   {"blocks", "1"},
+                                   {"time_channels", "8"}})
+    run.config.model.network.set(key, value);
+  run.config.model.process = ConfigNode::map();
+  for (const auto& [key, value] :
+       {std::pair{"name", "karras_ve"}, {"sigma_min", "0.1"}, {"sigma_max", "1.0"}, {"time", "exact"}})
+    run.config.model.process.set(key, value);
+  run.config.model.sampler.set("name", "bridge_ddim");
+  run.config.train = {.steps = steps, .warmup = 2, .adam = {.lr = 5e-3}, .save_every = 50, .validate_every = steps};
+  run.config.norm = "l2";
+  run.config.crop = 8;
+  run.config.batch = 8;
+  run.config.hold_out = 4;
+  run.out = out;
+  run.seed = 5;
+  return run;
+}
+
+TEST_F(ClassifierTraining, ADenoiserTakesNoiseAway) {
+  const LabelledImages images = halves(32);
+  EXPECT_TRUE(train_denoiser(prior_run(folder / "prior", 150), images));
+  TrainingRun behind = run("behind", 2);
+  behind.denoiser = folder / "prior/model.safetensors";
+  EXPECT_TRUE(run_training(behind, images));
+  const CertifyModel model = CertifyModel::load(folder / "behind/model.safetensors");
+  ASSERT_NE(model.denoiser(), nullptr);
+  CounterNoise noise(1);
+  const at::Tensor clean = images.pixels.to(at::kFloat) / 255;
+  const at::Tensor eps = noise.normal({"test", "eps", 0}, clean.sizes());
+  const at::NoGradGuard no_gradients;
+  for (const double sigma : {0.2, 0.4}) {
+    const at::Tensor error = model.denoised(clean + sigma * eps, sigma) - clean;
+    EXPECT_LT(error.square().mean().item<double>(), 0.4 * sigma * sigma) << sigma;
+  }
+  const auto same = [&](const char* name, const nets::Network& network) {
+    for (const auto& [key, tensor] : restoration::RestorationModel::load(folder / name).network().tensors())
+      for (const auto& [other, value] : network.tensors())
+        if (other == key) {
+          EXPECT_TRUE(at::equal(tensor, value)) << key;
+        }
+  };
+  same("prior/model.safetensors", model.denoiser()->network());  // not trained on
+  expect_error(Errc::kUsage, "largest noise", [&] { model.of_noisy(0.6); });
+}
+
+TEST_F(ClassifierTraining, LearnsWhatTheDenoiserLeaves) {
+  const LabelledImages images = halves(32);
+  // A prior that paints everything black: what stands behind it cannot tell the classes apart, save without noise.
+  restoration::TrainingRun prior = prior_run(folder / "prior", 1);
+  prior.config.model.target = "x0";
+  train_denoiser(prior, images);
+  StateDict black = restoration::RestorationModel::load(folder / "prior/model.safetensors").to_file();
+  for (const auto& [name, tensor] : black) at::Tensor(tensor).zero_();
+  for (const auto& [name, tensor] : black)
+    if (name == "last.bias") at::Tensor(tensor).fill_(-1);
+  io::write_safetensors(black, folder / "black.safetensors");
+  TrainingRun behind = run("behind", 25);
+  behind.denoiser = folder / "black.safetensors";
+  behind.config.model.sigmas = {0, 0.3};
+  EXPECT_TRUE(run_training(behind, images));
+  const CertifyModel model = CertifyModel::load(folder / "behind/model.safetensors");
+  CounterNoise noise(1);
+  EXPECT_EQ(noisy_accuracy(model, images, 0, noise), 1);
+  EXPECT_EQ(noisy_accuracy(model, images, 0.3, noise), 0.5);
+}
+
+TEST_F(ClassifierTraining, ADenoiserNamesWhatDoesNotFit) {
+  const LabelledImages images = halves(8);
+  const auto refuses = [&](const std::string& message, auto change) {
+    restoration::TrainingRun bad = prior_run(folder / "bad", 2);
+    change(bad);
+    expect_error(Errc::kUsage, message, [&] { train_denoiser(bad, images); });
+  };
+  refuses("crop must be the side of the images, which have 8x8",
+          [](restoration::TrainingRun& bad) { bad.config.crop = 16; });
+  refuses("unconditional prior", [](restoration::TrainingRun& bad) { bad.config.model.white = 255; });
+  TrainingRun behind = run("bad", 2);
+  behind.config.model.denoiser.set("network.name", "sr_resnet");
+  expect_error(Errc::kUsage, "--denoiser", [&] { run_training(behind, images); });
+  EXPECT_FALSE(std::filesystem::exists(folder / "bad"));
 }
 
 TEST_F(ClassifierTraining, NamesWhatDoesNotFit) {
