@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "io/volume/text_fields.hpp"
+#include "io/volume/volume.hpp"
 #include "io/volume/volume_header.hpp"
 #include "modules/core/error.hpp"
 
@@ -108,7 +109,7 @@ VolumeHeader read_nifti_header(const std::filesystem::path& file) {
   RESEDA_REQUIRE(offset >= kFirstVoxelOffset && offset <= kMaxOffset && offset == std::floor(offset), Errc::kInput,
                  name, ": vox_offset is ", offset, ", expected ", kFirstVoxelOffset, " to ", kMaxOffset);
   header.swapped = swapped;
-  header.deflated = file.extension() == ".gz";
+  header.deflated = volume_extension(file) == ".nii.gz";
   (header.deflated ? header.skip : header.offset) = static_cast<std::uint64_t>(offset);
   // A slope of 0 or NaN means that stored values are the values.
   const auto slope = fields.at<float>(112), intercept = fields.at<float>(116);

@@ -101,17 +101,24 @@ Volume read_volume_file(const std::filesystem::path& file, const VolumeLimits& l
 }  // namespace
 
 detail::VolumeFormat detail::volume_format(const std::filesystem::path& file, Errc code) {
-  std::string name = file.filename().string();
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (name.ends_with(".nii") || name.ends_with(".nii.gz")) return VolumeFormat::kNifti;
-  if (name.ends_with(".nrrd")) return VolumeFormat::kNrrd;
-  if (name.ends_with(".mha")) return VolumeFormat::kMeta;
+  const std::string extension = volume_extension(file);
+  if (extension == ".nii" || extension == ".nii.gz") return VolumeFormat::kNifti;
+  if (extension == ".nrrd") return VolumeFormat::kNrrd;
+  if (extension == ".mha") return VolumeFormat::kMeta;
   reseda::detail::raise(code, file.string(), ": expected a volume named .nii, .nii.gz, .nrrd or .mha");
 }
 
 const std::vector<std::string>& volume_extensions() {
   static const std::vector<std::string> all = {".nii", ".nii.gz", ".nrrd", ".mha"};
   return all;
+}
+
+std::string volume_extension(const std::filesystem::path& file) {
+  std::string name = file.filename().string();
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const std::string& extension : volume_extensions())
+    if (name.ends_with(extension)) return extension;
+  return {};
 }
 
 std::array<std::int64_t, 3> read_volume_size(const std::filesystem::path& file) {

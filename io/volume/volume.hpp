@@ -85,4 +85,7 @@ VolumeBytes encode_volume(const std::filesystem::path& file, const Volume& volum
 /// What a folder is searched for: ".nii", ".nii.gz", ".nrrd", ".mha", in lower case.
 const std::vector<std::string>& volume_extensions();
 
+/// The extension of a volume's name, ".nii.gz" of "a.NII.GZ"; "" if it is none of them. Case makes no difference.
+std::string volume_extension(const std::filesystem::path& file);
+
 }  // namespace reseda::io

@@ -91,7 +91,7 @@ VolumeBytes encode_volume(const std::filesystem::path& file, const Volume& volum
                                 voxel_bytes(voxels, type, name, out.clipped)};
   const auto& [metadata, provenance] = std::tie(volume.metadata, writing.provenance);
   const bool packed =
-      format == VolumeFormat::kNifti ? file.extension() == ".gz" : writing.packing == VolumePacking::kDeflate;
+      format == VolumeFormat::kNifti ? volume_extension(file) == ".nii.gz" : writing.packing == VolumePacking::kDeflate;
   if (format == VolumeFormat::kNifti) out.bytes = detail::encode_nifti(encoded, metadata, provenance, packed, name);
   if (format == VolumeFormat::kNrrd) out.bytes = detail::encode_nrrd(encoded, metadata, provenance, packed);
   if (format == VolumeFormat::kMeta) out.bytes = detail::encode_meta(encoded, metadata, provenance, packed, name);

@@ -86,10 +86,13 @@ void check_flags(const app::Flags& flags) {
     RESEDA_REQUIRE(!flags.given(name), Errc::kUsage, "--", name, " is for --task denoise alone");
 }
 
-/// A further file: a name that is not of a volume is that of a folder.
-std::filesystem::path volume_or_folder(const std::string& name) {
-  if (name.empty() || name.back() == '/' || names_volume(name)) return name;
-  return name + "/";
+/// That no volume of a file has a folder as its companion, which only series of DICOM fill.
+void check_companions(const std::vector<Scan>& scans, const RestoreRequest& request) {
+  for (const auto& [flag, place] :
+       {std::pair{"--difference", request.difference}, {"--uncertainty", request.deviation}})
+    for (const Scan& scan : scans)
+      RESEDA_REQUIRE(scan.series || !names_folder(place), Errc::kUsage, flag, " ", place.parent_path().string(), ": ",
+                     scan.input.id, " is no DICOM, so it must end in .nii, .nii.gz, .nrrd or .mha");
 }
 
 RestoreRequest request_of(const app::Flags& flags, const RestoreConfig& config) {
@@ -193,9 +196,10 @@ int restore(const app::Flags& flags) {
                                                               .skip_damaged = flags.on("skip-damaged"),
                                                               .output = options.output,
                                                               .companions = {request.difference, request.deviation}});
+  check_companions(scans, request);
   request.items = scans.size();
   options.found = items_of(scans, options.inputs);
-  const bool file = options.output.empty() || names_volume(options.output);
+  const bool file = options.output.empty() || !io::volume_extension(options.output).empty();
   if (options.found->one_file && !file) options.output += '/';
   options.config = effective_config(flags, config, request, compute);
   options.model_sha256 = models.sha256();

@@ -62,11 +62,13 @@ void add_restoration(app::FlagTable& table) {
 }
 
 void add_further_files(app::FlagTable& table) {
-  const std::string group = "Further files (of several volumes, each one's name is put before the extension)";
+  const std::string group =
+      "Further files (of several volumes, each one's name is added, before the extension of a file)";
   table.add({.name = "difference",
              .word = "FILE",
-             .help = "denoised volume minus input: NIfTI, NRRD or MetaImage by the extension, else a folder for "
-                     "a derived series of DICOM",
+             .help =
+                 "denoised volume minus input: NIfTI, NRRD or MetaImage by the extension, else, of DICOM, a folder for "
+                 "a derived series",
              .group = group,
              .hint = app::ValueHint::kFile});
   table.add({.name = "uncertainty",

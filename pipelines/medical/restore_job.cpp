@@ -31,9 +31,9 @@ RestoreJob::RestoreJob(const Scan& scan, const RestoreRequest& request, ModelsBy
       request_(request),
       models_(models),
       item_(item),
-      difference_(companion_file(request.difference, item.id, request.items)),
-      deviation_(companion_file(request.deviation, item.id, request.items)),
-      report_(companion_file(request.report, item.id, request.items)) {}
+      difference_(companion_place(request.difference, item.id, request.items)),
+      deviation_(companion_place(request.deviation, item.id, request.items)),
+      report_(companion_place(request.report, item.id, request.items)) {}
 
 std::vector<std::filesystem::path> RestoreJob::companions() const {
   std::vector<std::filesystem::path> files;
@@ -67,13 +67,10 @@ void RestoreJob::describe(const OpenedModel& model) {
 void RestoreJob::compute(app::ItemContext& context) {
   const auto started = std::chrono::steady_clock::now();
   before_ = open_scan(scan_, request_);
-  for (const auto& file : {difference_, deviation_}) {
-    RESEDA_REQUIRE(before_.volume.even || !names_volume(file), Errc::kUsage, item_.id,
+  for (const auto& place : {difference_, deviation_})
+    RESEDA_REQUIRE(before_.volume.even || place.empty() || names_folder(place), Errc::kUsage, item_.id,
                    ": its slices are not at equal distances, which NIfTI, NRRD and MetaImage cannot hold: give "
                    "--difference and --uncertainty folders, for series of DICOM");
-    RESEDA_REQUIRE(scan_.series || file.empty() || names_volume(file), Errc::kUsage, item_.id,
-                   ": is no DICOM, so --difference and --uncertainty must end in .nii.gz, .nrrd, .mha, ...");
-  }
   const OpenedModel& model = models_.of(before_.modality);
   after_ = restore_volume(before_, model, request_, item_.id, context.progress);
   describe(model);
@@ -104,8 +101,8 @@ void RestoreJob::save_file() {
 }
 
 void RestoreJob::save_volume(const Companion& companion, const at::Tensor& voxels) {
-  const auto& [file, what, type, code, number] = companion;
-  if (!names_volume(file)) {
+  const auto& [place, what, type, code, number] = companion;
+  if (names_folder(place)) {
     io::Derivation derivation = request_.derivation;
     derivation.description = what + " in " + before_.units + "; " + description_;
     derivation.series_suffix += ": " + what;
@@ -113,7 +110,7 @@ void RestoreJob::save_volume(const Companion& companion, const at::Tensor& voxel
     derivation.code = code;
     derivation.series_number_offset = number;
     derivation.scale = io::scale_for(voxels);
-    io::write_derived_series(io::staged_name(file.parent_path()), *scan_.series, voxels, derivation);
+    io::write_derived_series(io::staged_name(place.parent_path()), *scan_.series, voxels, derivation);
     return;
   }
   io::Volume volume;
@@ -122,7 +119,7 @@ void RestoreJob::save_volume(const Companion& companion, const at::Tensor& voxel
   io::VolumeWriting writing;
   writing.type = at::kFloat;
   writing.provenance = what + " in " + before_.units + "; " + description_;
-  write_staged(io::staged_name(file), file, io::encode_volume(file, volume, writing).bytes);
+  write_staged(io::staged_name(place), place, io::encode_volume(place, volume, writing).bytes);
 }
 
 void RestoreJob::save_companions() {

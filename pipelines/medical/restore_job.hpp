@@ -30,9 +30,9 @@ class RestoreJob final : public app::ItemJob {
   void save_companions();
   /// A volume on the input's grid, beside the restored one.
   struct Companion {
-    std::filesystem::path file;
-    std::string what;  ///< for the file's own words
-    std::string type;  ///< fourth value of DICOM's ImageType
+    std::filesystem::path place;  ///< a file, or a folder, which ends in '/'
+    std::string what;             ///< for the file's own words
+    std::string type;             ///< fourth value of DICOM's ImageType
     io::DicomCode code;
     int number;  ///< added to SeriesNumber
   };

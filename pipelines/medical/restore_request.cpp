@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "io/volume/volume.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::medical {
@@ -69,20 +70,22 @@ PriorWork prior_work(const std::array<std::int64_t, 3>& size, const RestoreReque
   return work;
 }
 
-bool names_volume(const std::filesystem::path& file) {
-  const std::string name = file.filename().string();
-  return std::ranges::any_of(io::volume_extensions(), [&](const std::string& end) { return name.ends_with(end); });
+std::filesystem::path volume_or_folder(const std::filesystem::path& name) {
+  if (name.empty() || names_folder(name) || !io::volume_extension(name).empty()) return name;
+  return name / "";
 }
 
-std::filesystem::path companion_file(const std::filesystem::path& file, const std::string& item, std::size_t items) {
-  if (file.empty() || items <= 1) return file;
-  if (!file.has_filename()) return companion_file(file.parent_path(), item, items) / "";
-  std::string name = item;
+bool names_folder(const std::filesystem::path& place) { return !place.empty() && !place.has_filename(); }
+
+std::filesystem::path companion_place(const std::filesystem::path& place, const std::string& item, std::size_t items) {
+  if (place.empty() || items <= 1) return place;
+  std::string name = "-" + item;
   std::replace(name.begin(), name.end(), '/', '-');
-  std::string whole = file.filename().string();
-  std::size_t dot = whole.ends_with(".nii.gz") ? whole.size() - 7 : whole.rfind('.');
-  if (dot == whole.npos) dot = whole.size();
-  return file.parent_path() / (whole.substr(0, dot) + "-" + name + whole.substr(dot));
+  if (names_folder(place)) return std::filesystem::path(place.parent_path().string() + name) / "";
+  const std::string whole = place.filename().string();
+  const std::size_t volume = io::volume_extension(place).size();
+  const std::size_t dot = whole.size() - (volume > 0 ? volume : place.extension().string().size());
+  return place.parent_path() / (whole.substr(0, dot) + name + whole.substr(dot));
 }
 
 }  // namespace reseda::medical

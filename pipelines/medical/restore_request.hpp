@@ -61,11 +61,16 @@ struct PriorWork {
 };
 PriorWork prior_work(const std::array<std::int64_t, 3>& size, const RestoreRequest& request);
 
-/// Whether a further file is a volume by its extension; else it is a folder for a derived series of DICOM.
-bool names_volume(const std::filesystem::path& file);
+/// Where a difference or an uncertainty goes: a file by a volume's extension (io::volume_extension), else a folder, for
+/// a derived series of DICOM, with '/' at its end.
+std::filesystem::path volume_or_folder(const std::filesystem::path& name);
 
-/// The file of one of several items: `file`, with the item's name before the extension where there are more items.
-/// "out/diff.nii.gz" of "a/series-2" becomes "out/diff-a-series-2.nii.gz".
-std::filesystem::path companion_file(const std::filesystem::path& file, const std::string& item, std::size_t items);
+/// Whether a place ends in '/'.
+bool names_folder(const std::filesystem::path& place);
+
+/// The place of one of several items: `place`, with the item's name at the end of a folder's name, or before a file's
+/// extension, where there are more items. "out/diff.nii.gz" of "a/series-2" becomes "out/diff-a-series-2.nii.gz", and
+/// "out.v1/" becomes "out.v1-a-series-2/".
+std::filesystem::path companion_place(const std::filesystem::path& place, const std::string& item, std::size_t items);
 
 }  // namespace reseda::medical

@@ -32,18 +32,11 @@ std::string series_name(const io::DicomSeries& series) {
   return "series-" + std::to_string(series.number) + (series.part.empty() ? "" : "-" + plain(series.part));
 }
 
-bool is_volume_file(const fs::path& path) {
-  std::string name = path.filename().string();
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  const auto& all = io::volume_extensions();
-  return std::any_of(all.begin(), all.end(), [&](const std::string& extension) { return name.ends_with(extension); });
-}
-
 /// A folder or file with DICOM in it; of folders the first file with content decides nothing, all are looked at.
 bool holds_dicom(const std::string& input, io::DicomListing& listing) {
   std::error_code error;
   const fs::file_status status = fs::status(input, error);
-  if (!fs::is_directory(status) && (!fs::is_regular_file(status) || is_volume_file(input))) return false;
+  if (!fs::is_directory(status) && (!fs::is_regular_file(status) || !io::volume_extension(input).empty())) return false;
   listing = io::find_series(input);
   return !listing.series.empty() || !listing.unreadable.empty();
 }

@@ -245,11 +245,22 @@ TEST_F(MedicalCli, DifferenceAndUncertaintyAsDerivedSeries) {
   again.emplace_back("--force");
   EXPECT_EQ(restore(again).code, 0) << "its own folders may be replaced";
   EXPECT_EQ(tree_of(folder_ / "more"), files);
+}
 
+TEST_F(MedicalCli, CompanionsOfAFileAreFilesByTheirExtensions) {
   write_nrrd(folder_, "v.nrrd", 3, -1000);
-  const Outcome refused = restore({path("v.nrrd"), "-o", path("v2.nrrd"), "--difference", path("folder")});
-  EXPECT_EQ(refused.code, 2);
-  EXPECT_THAT(refused.err, HasSubstr("must end in .nii.gz"));
+  for (const char* name : {"folder", "d.nii.gx", "d/"}) {
+    const Outcome refused = restore({path("v.nrrd"), "-o", path("out.nrrd"), "--difference", path(name)});
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_THAT(refused.err, AllOf(HasSubstr("--difference"), HasSubstr("must end in .nii, .nii.gz, .nrrd or .mha")));
+    EXPECT_FALSE(fs::exists(folder_ / "out.nrrd"));
+  }
+  const Outcome done =
+      restore({path("v.nrrd"), "-o", path("OUT.NRRD"), "--difference", path("D.NII.GZ"), "--noise", "20"});
+  ASSERT_EQ(done.code, 0) << done.err;
+  EXPECT_TRUE(fs::is_regular_file(folder_ / "OUT.NRRD"));
+  EXPECT_EQ(folder_.read("D.NII.GZ").substr(0, 2), "\x1f\x8b") << "packed";
+  EXPECT_EQ(io::read_volume(folder_ / "D.NII.GZ").voxels.size(0), 3);
 }
 
 TEST_F(MedicalCli, StrippedOfThePatient) {

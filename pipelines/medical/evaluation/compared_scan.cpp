@@ -9,6 +9,7 @@
 
 #include "io/array/npy.hpp"
 #include "io/volume/dicom_series.hpp"
+#include "io/volume/volume.hpp"
 #include "modules/core/error.hpp"
 
 namespace reseda::medical {
@@ -62,10 +63,6 @@ ComparedScan read_dicom(const fs::path& place) {
   return scan;
 }
 
-bool ends_with_any(const std::string& name, const std::vector<std::string>& endings) {
-  return std::any_of(endings.begin(), endings.end(), [&](const std::string& ending) { return name.ends_with(ending); });
-}
-
 void widen(double& most, const io::Vector3& a, const io::Vector3& b) {
   for (std::size_t i = 0; i < 3; ++i) most = std::max(most, std::abs(a[i] - b[i]));
 }
@@ -77,8 +74,8 @@ ComparedScan read_compared_scan(const fs::path& place) {
   std::string name = place.filename().string();
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
   if (fs::is_directory(place)) return read_dicom(place);
-  if (ends_with_any(name, {".npy", ".npz"})) return read_array(place);
-  if (!ends_with_any(name, io::volume_extensions())) return read_dicom(place);
+  if (name.ends_with(".npy") || name.ends_with(".npz")) return read_array(place);
+  if (io::volume_extension(place).empty()) return read_dicom(place);
   const io::Volume volume = io::read_volume(place);
   return {.voxels = volume.voxels,
           .geometry = geometry_of(volume.geometry, volume.voxels.size(0)),

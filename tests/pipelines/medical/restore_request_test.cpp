@@ -7,10 +7,11 @@
 namespace reseda::tests {
 namespace {
 
-using medical::companion_file;
+using medical::companion_place;
 using medical::memory_needed;
 using medical::parse_slices;
 using medical::RestoreRequest;
+using medical::volume_or_folder;
 
 TEST(RestoreRequest, SlicesAreCountedFromOneAndBothEndsBelong) {
   const medical::SliceRange range = parse_slices("3:5");
@@ -72,10 +73,30 @@ TEST(RestoreRequest, WorkOfAPriorIsCountedByPlanes) {
 }
 
 TEST(RestoreRequest, FurtherFilesOfSeveralItemsHaveTheirNames) {
-  EXPECT_EQ(companion_file("out/diff.nii.gz", "a/series-2", 1), "out/diff.nii.gz");
-  EXPECT_EQ(companion_file("out/diff.nii.gz", "a/series-2", 3), "out/diff-a-series-2.nii.gz");
-  EXPECT_EQ(companion_file("page.html", "series-2", 2), "page-series-2.html");
-  EXPECT_EQ(companion_file("", "series-2", 2), "");
+  EXPECT_EQ(companion_place("out/diff.nii.gz", "a/series-2", 1), "out/diff.nii.gz");
+  EXPECT_EQ(companion_place("out/diff.nii.gz", "a/series-2", 3), "out/diff-a-series-2.nii.gz");
+  EXPECT_EQ(companion_place("out/diff.v2.NII.GZ", "series-2", 3), "out/diff.v2-series-2.NII.GZ");
+  EXPECT_EQ(companion_place("page.html", "series-2", 2), "page-series-2.html");
+  EXPECT_EQ(companion_place("page", "series-2", 2), "page-series-2");
+  EXPECT_EQ(companion_place("", "series-2", 2), "");
+}
+
+TEST(RestoreRequest, NamesOfFoldersAreNotCutAtDots) {
+  EXPECT_EQ(companion_place("out/diff.v2/", "series-2", 1), "out/diff.v2/");
+  EXPECT_EQ(companion_place("out/diff.v2/", "a/series-2", 3), "out/diff.v2-a-series-2/");
+  EXPECT_EQ(companion_place("diff.nrrd/", "series-2", 3), "diff.nrrd-series-2/");
+}
+
+TEST(RestoreRequest, WhatHasNoExtensionOfAVolumeIsAFolder) {
+  for (const char* file : {"", "d.nii", "a/d.nii.gz", "d.NII.GZ", "d.Nrrd", "d.mha"}) {
+    EXPECT_EQ(volume_or_folder(file).string(), file);
+    EXPECT_FALSE(medical::names_folder(volume_or_folder(file)));
+  }
+  for (const char* folder : {"d", "a/d.v2", "d.nii.gx", "d.gz"}) {
+    EXPECT_EQ(volume_or_folder(folder).string(), std::string(folder) + "/");
+    EXPECT_TRUE(medical::names_folder(volume_or_folder(folder)));
+  }
+  EXPECT_EQ(volume_or_folder("d.nrrd/").string(), "d.nrrd/") << "a folder by its '/'";
 }
 
 }  // namespace
