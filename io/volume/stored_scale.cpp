@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <span>
 #include <string>
 
 #include "io/volume/dicom_tags.hpp"
@@ -15,22 +16,29 @@ namespace reseda::io {
 namespace {
 
 constexpr double kMostStored = 32767;
-constexpr double kLeastWidth = 1;  // of a linear window: PS3.3 section C.11.2.1.2
 
 }  // namespace
 
 StoredScale scale_for(const at::Tensor& voxels) {
-  const auto [least, most] = at::aminmax(voxels);
-  const double low = least.item<double>(), high = most.item<double>(), largest = std::max(-low, high);
-  RESEDA_REQUIRE(std::isfinite(largest), Errc::kNumeric, "a volume to write has NaN or infinite voxels");
+  RESEDA_INVARIANT(voxels.scalar_type() == at::kFloat && voxels.is_cpu() && voxels.is_contiguous());
+  // One after the other: without a copy, and the same for any number of threads.
+  double low = 0, high = 0, squares = 0;
+  for (const float value : std::span(voxels.const_data_ptr<float>(), static_cast<std::size_t>(voxels.numel()))) {
+    const double v = value;
+    low = std::min(low, v);
+    high = std::max(high, v);
+    squares += v * v;
+  }
+  RESEDA_REQUIRE(std::isfinite(squares), Errc::kNumeric, "a volume to write has NaN or infinite voxels");
+  const double largest = std::max(-low, high);
   StoredScale scale;
   if (largest > 0) {
     const double needed = largest / kMostStored, decade = std::pow(10.0, std::floor(std::log10(needed)));
     for (const double digit : {10.0, 5.0, 2.0, 1.0})
       if (digit * decade >= needed) scale.slope = digit * decade;
   }
-  const double r = std::sqrt(voxels.square().mean(at::kDouble).item<double>());
-  scale.window_width = std::max((low < 0 ? 8 : 4) * r, kLeastWidth);
+  const double r = std::sqrt(squares / static_cast<double>(voxels.numel()));
+  if (r > 0) scale.window_width = (low < 0 ? 8 : 4) * r;
   scale.window_centre = low < 0 ? 0 : scale.window_width / 2;
   return scale;
 }
@@ -56,6 +64,8 @@ void set_rescale(DicomDataset& dataset, const StoredScale& scale) {
 void set_window(DicomDataset& dataset, const StoredScale& scale) {
   dataset.set(tags::kWindowCenter, kDs, decimal(scale.window_centre));
   dataset.set(tags::kWindowWidth, kDs, decimal(scale.window_width));
+  // Without this a width below 1 is not allowed (PS3.3 section C.11.2.1.2).
+  dataset.set(tags::kVoiLutFunction, kCs, "LINEAR_EXACT");
 }
 
 /// Scale and window in the shared functional groups, for all frames.

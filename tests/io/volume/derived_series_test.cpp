@@ -147,6 +147,28 @@ TEST(DerivedSeries, ValuesAreRoundedAndClamped) {
   EXPECT_TRUE(at::equal(back.voxels[1], source.volume.voxels[1]));
 }
 
+TEST(DerivedSeries, AScaleOfItsOwnWithAWindowOfAnyWidth) {
+  const io::StoredScale both = io::scale_for(at::tensor({-0.3F, 0.4F}));
+  EXPECT_DOUBLE_EQ(both.slope, 2e-5) << "0.4 / 32767 is 1.2e-5";
+  EXPECT_EQ(both.window_centre, 0);
+  EXPECT_NEAR(both.window_width, 8 * std::sqrt(0.125), 1e-6);
+  const io::StoredScale nothing = io::scale_for(at::zeros({4}));
+  EXPECT_EQ(nothing.slope, 1);
+  EXPECT_EQ(nothing.window_width, 1);
+  expect_error(Errc::kNumeric, "NaN", [] { io::scale_for(at::tensor({1.0F, std::nanf("")})); });
+
+  const Source source;
+  const at::Tensor small = at::full_like(source.volume.voxels, 0.05);
+  Derivation how = derivation();
+  how.scale = io::scale_for(small);
+  const auto dataset = dataset_of(source.derive("out", small, how).files[0]);
+  EXPECT_EQ(dataset.text(tags::kRescaleSlope), "2e-06");
+  EXPECT_EQ(dataset.text(tags::kVoiLutFunction), "LINEAR_EXACT");
+  EXPECT_NEAR(*dataset.number(tags::kWindowWidth), 0.2, 1e-7);
+  EXPECT_NEAR(*dataset.number(tags::kWindowCenter), 0.1, 1e-7);
+  EXPECT_LE((io::read_volume(source.folder / "out").voxels - 0.05).abs().max().item<double>(), 1.1e-6);
+}
+
 TEST(DerivedSeries, PaddingAndPolarityStay) {
   const TemporaryFolder folder;
   DicomBytes slice;
