@@ -87,22 +87,18 @@ void set_identity(DicomDataset& dataset, const Derivation& derivation, const Der
   dataset.set(tags::kContentTime, kTm, derivation.date_time.substr(8, 6));
 }
 
-/// Whether the second value of ImageType must stay PRIMARY (PS3.3 sections C.8.9.4, C.8.13.3, C.8.15.2), and the fourth
-/// has a meaning of its own.
+/// Whether the second value of ImageType must stay PRIMARY (PS3.3 sections C.8.9.4, C.8.13.3, C.8.15.2).
 bool is_always_primary(const DicomDataset& dataset) {
   return dataset.text(tags::kModality) == "PT" || dataset.has(tags::kPerFrameFunctionalGroupsSequence);
 }
 
-/// DERIVED\SECONDARY\...\RESTORED, or DERIVED\PRIMARY\... of objects that allow nothing else.
+/// DERIVED\SECONDARY\...\RESTORED, or DERIVED\PRIMARY\...\RESTORED of objects that allow nothing else.
 std::string derived_type(std::vector<std::string> type, bool always_primary, const std::string& fourth) {
-  if (type.size() < 2) type.resize(2);
+  while (type.size() < 3) type.emplace_back("OTHER");
+  type.resize(std::max<std::size_t>(type.size(), 4));
   type[0] = "DERIVED";
   type[1] = always_primary ? "PRIMARY" : "SECONDARY";
-  if (!always_primary && !fourth.empty()) {
-    while (type.size() < 3) type.emplace_back("OTHER");
-    type.resize(std::max<std::size_t>(type.size(), 4));
-    type[3] = fourth.substr(0, kMaxSh);
-  }
+  type[3] = fourth.substr(0, kMaxSh);
   return joined(type);
 }
 
@@ -178,11 +174,11 @@ void set_frames(DicomDataset& dataset, const Origin& origin, const Derivation& d
     kept.back().set_sequence(tags::kDerivationImageSequence, {std::move(item)});
   }
   dataset.set_sequence(tags::kPerFrameFunctionalGroupsSequence, std::move(kept));
-  const auto derive_types = [](DicomDataset& groups) {
+  const auto derive_types = [&](DicomDataset& groups) {
     for (DicomElement& group : groups.elements())
       for (DicomDataset& item : group.items)
         if (item.has(tags::kFrameType))
-          item.set(tags::kFrameType, kCs, derived_type(item.texts(tags::kFrameType), true, ""));
+          item.set(tags::kFrameType, kCs, derived_type(item.texts(tags::kFrameType), true, derivation.image_type));
   };
   for (DicomDataset& groups : dataset.find(tags::kPerFrameFunctionalGroupsSequence)->items) derive_types(groups);
   DicomElement* shared = dataset.find(tags::kSharedFunctionalGroupsSequence);

@@ -36,7 +36,7 @@ struct Derivation {
   std::string identity = {};
   DicomCode code = {"113087", "DCM", "Smoothing"};  ///< of PS3.16 CID 7203: DerivationCodeSequence
   std::string series_suffix = "restored";           ///< appended to SeriesDescription
-  std::string image_type = "RESTORED";              ///< fourth value of ImageType, where the object leaves it free
+  std::string image_type = "RESTORED";              ///< fourth value of ImageType
   int series_number_offset = 1000;                  ///< added to SeriesNumber
   std::string date_time = {};  ///< "YYYYMMDDhhmmss" of the derivation; empty: files say no time of their creation
   DicomCompression compression = DicomCompression::kNone;

@@ -124,12 +124,12 @@ void RestoreJob::save_volume(const Companion& companion, const at::Tensor& voxel
 
 void RestoreJob::save_companions() {
   if (!difference_.empty())
-    save_volume({difference_, "restored - input", "DIFFERENCE", {"113062", "DCM", "Pixel by pixel subtraction"}, 2000},
+    save_volume({difference_, "restored - input", "SUBTRACTION", {"113062", "DCM", "Pixel by pixel subtraction"}, 2000},
                 after_.voxels - before_.volume.voxels);
   if (!deviation_.empty())
     save_volume({deviation_,
                  "standard deviation of the restoration",
-                 "UNCERTAINTY",
+                 "STD_DEVIATION",
                  {"113061", "DCM", "Standard Deviation"},
                  3000},
                 after_.deviation);

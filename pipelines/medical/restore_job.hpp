@@ -32,7 +32,7 @@ class RestoreJob final : public app::ItemJob {
   struct Companion {
     std::filesystem::path place;  ///< a file, or a folder, which ends in '/'
     std::string what;             ///< for the file's own words
-    std::string type;             ///< fourth value of DICOM's ImageType
+    std::string type;             ///< fourth value of DICOM's ImageType, in its own terms (PS3.3 section C.8.16.1.4)
     io::DicomCode code;
     int number;  ///< added to SeriesNumber
   };

@@ -239,7 +239,7 @@ TEST_F(MedicalCli, DifferenceAndUncertaintyAsDerivedSeries) {
   EXPECT_EQ(spread.number, 3007);
   EXPECT_EQ(difference.description, "Thorax denoised: restored - input");
   EXPECT_THAT(folder_.read("more/difference/IM00002.dcm"),
-              AllOf(HasSubstr("DERIVED\\SECONDARY\\AXIAL\\DIFFERENCE"), HasSubstr("113062"), HasSubstr("Doe^Jane")));
+              AllOf(HasSubstr("DERIVED\\SECONDARY\\AXIAL\\SUBTRACTION"), HasSubstr("113062"), HasSubstr("Doe^Jane")));
   const auto files = tree_of(folder_ / "more");
   Words again = words;
   again.emplace_back("--force");

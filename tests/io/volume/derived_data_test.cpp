@@ -134,6 +134,24 @@ void expect_no_new_errors(const fs::path& tool, const fs::path& source, const fs
   }
 }
 
+/// ImageType, and FrameType where there is one: DERIVED, PRIMARY of PET and enhanced objects, and what was made.
+void expect_type(const DicomSeries& series, const io::detail::DicomDataset& dataset, const std::string& made) {
+  const std::vector<std::string> type = dataset.texts(tags::kImageType);
+  const bool enhanced = dataset.has(tags::kPerFrameFunctionalGroupsSequence);
+  ASSERT_GE(type.size(), 4U);
+  EXPECT_EQ(type[0], "DERIVED");
+  EXPECT_EQ(type[1], enhanced || series.modality == "PT" ? "PRIMARY" : "SECONDARY");
+  EXPECT_EQ(type[3], made);
+  if (!enhanced) return;
+  for (const io::detail::DicomElement& group :
+       dataset.find(tags::kPerFrameFunctionalGroupsSequence)->items[0].elements())
+    for (const io::detail::DicomDataset& item : group.items) {
+      if (item.has(tags::kFrameType)) {
+        EXPECT_EQ(item.texts(tags::kFrameType).at(3), made);
+      }
+    }
+}
+
 TEST_F(DerivedData, DciodvfyFindsNoNewErrors) {
   const fs::path tool = validator();
   if (tool.empty()) GTEST_SKIP() << "dciodvfy is not installed (Debian package dicom3tools)";
@@ -148,9 +166,10 @@ TEST_F(DerivedData, DciodvfyFindsNoNewErrors) {
     const io::DerivedSeries scaled = io::write_derived_series(folder / "scaled", series, difference,
                                                               {.description = "less the mean",
                                                                .software_version = "1",
-                                                               .image_type = "DIFFERENCE",
+                                                               .image_type = "SUBTRACTION",
                                                                .scale = io::scale_for(difference)});
     expect_no_new_errors(tool, series.slices[0].file, scaled.files[0]);
+    expect_type(series, io::detail::open_dicom(scaled.files[0]).dataset, "SUBTRACTION");
     const at::Tensor back = io::read_series(io::find_series(folder / "scaled").series.at(0), {.accept = kAll}).voxels;
     EXPECT_LE((back - difference).abs().max().item<double>(), 0.51 * io::scale_for(difference).slope);
   }
