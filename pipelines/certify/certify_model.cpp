@@ -16,6 +16,7 @@
 #include "modules/core/allocation_limit.hpp"
 #include "pipelines/certify/denoised_smoothing.hpp"
 #include "pipelines/certify/rrcm_classifier.hpp"
+#include "pipelines/certify/script_network.hpp"
 
 namespace reseda::certify {
 namespace {
@@ -47,7 +48,7 @@ const diffusion::Ddpm& ddpm_of(const restoration::RestorationModel& model) {
   return *process;
 }
 
-/// Refuses what PyTorch writes. TorchScript is a program, and none is run from a file.
+/// Refuses what PyTorch writes. TorchScript is a program, which no file can have run by itself.
 void refuse_torch_files(const std::filesystem::path& file) {
   std::array<char, 64> head{};
   std::ifstream in(file, std::ios::binary);
@@ -56,8 +57,8 @@ void refuse_torch_files(const std::filesystem::path& file) {
       io::content_of(std::as_bytes(std::span(head.data(), static_cast<std::size_t>(in.gcount()))));
   RESEDA_REQUIRE(
       content != io::Content::kZip && content != io::Content::kPickle, Errc::kCheckpoint, file.string(),
-      ": a PyTorch file; no program is run from a file (TorchScript), and weights alone do not say what they "
-      "classify: write its state_dict as safetensors with a description (docs/certification.md, Models)");
+      ": a PyTorch file: a checkpoint is made a model file by reseda certify import; a TorchScript program that "
+      "is trusted is run with --torchscript (docs/certification.md, Models)");
 }
 
 restoration::RestorationModel make_denoiser(const ConfigNode& node) {
@@ -100,6 +101,21 @@ CertifyModel CertifyModel::load(const std::filesystem::path& file) {
   CertifyModel model = from(io::read_safetensors(file), file.string());
   model.try_one(file.string());
   return model;
+}
+
+CertifyModel CertifyModel::program(const std::filesystem::path& file, std::int64_t channels, std::int64_t size) {
+  const c10::InferenceMode inference;
+  CertifyModelConfig config;
+  config.name = file.stem().string();
+  const auto count = static_cast<std::size_t>(channels);
+  config.input = {.size = size, .mean = std::vector<double>(count, 0), .std = std::vector<double>(count, 1)};
+  const std::shared_ptr<nets::Network> network = read_torch_script(file);
+  const at::Tensor out = network->forward(at::zeros({2, channels, size, size}), {}, {});
+  RESEDA_REQUIRE(out.dim() == 2 && out.size(0) == 2 && out.size(1) >= 2, Errc::kCheckpoint, file.string(),
+                 ": the program gives ", out.sizes(), " for two images, expected logits [2,classes]");
+  config.classes = out.size(1);
+  config.validate();
+  return {std::move(config), network};
 }
 
 CertifyModel CertifyModel::from(const StateDict& weights, const std::string& name) {

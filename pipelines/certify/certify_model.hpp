@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "modules/core/config.hpp"
@@ -72,6 +73,9 @@ class CertifyModel {
   static CertifyModel load(const std::filesystem::path& file);
   /// The same from a file's contents. @param name  for messages
   static CertifyModel from(const StateDict& weights, const std::string& name);
+  /// A classifier that is a TorchScript program (read_torch_script); its classes are those of its logits. It cannot be
+  /// written to a file. @param channels, size  of the images   @throws Error{kCheckpoint} if it gives no logits of them
+  static CertifyModel program(const std::filesystem::path& file, std::int64_t channels, std::int64_t size);
   /// The weights with the config in the metadata, as `load` reads it.
   /// @param average  values that replace the networks' own, by the names of the file ("classifier.1.conv1.weight")
   StateDict to_file(const std::vector<StateDict::Entry>& average = {}) const;
@@ -110,6 +114,8 @@ class CertifyModel {
   NoisyClassifier under_integer_noise(double sigma, std::uint64_t seed) const;
 
  private:
+  CertifyModel(CertifyModelConfig config, std::shared_ptr<nets::Network> network)
+      : config_(std::move(config)), network_(std::move(network)) {}
   /// @throws Error{kCheckpoint} unless the network gives logits of the classes for an image
   void try_one(const std::string& name) const;
 

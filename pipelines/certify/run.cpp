@@ -112,15 +112,33 @@ void warn_of_sigmas(const CertifyModelConfig& model, const std::vector<double>& 
                    write_config(model).find("sigmas")->to_json(), ")");
 }
 
+/// Side of the photographs that a TorchScript program is shown, as published ImageNet classifiers are.
+constexpr std::int64_t kPhotographSize = 224;
+
+/// A TorchScript program for images as those of the data.
+CertifyModel program_for(const std::filesystem::path& file, const ImageData& data, const std::string& crop,
+                         Precision precision) {
+  RESEDA_REQUIRE(precision == Precision::kF32, Errc::kUsage,
+                 "--torchscript: a program computes as it was written, so "
+                 "--precision must be f32");
+  if (crop != "none") return CertifyModel::program(file, 3, kPhotographSize);
+  const at::Tensor first = data.pixels(0);
+  RESEDA_REQUIRE(first.size(1) == first.size(2), Errc::kInput, "image ", data.name(0), " has ", first.size(2), "x",
+                 first.size(1), " pixels; a TorchScript program is given square images");
+  return CertifyModel::program(file, first.size(0), first.size(1));
+}
+
 int run(const app::Flags& flags) {
   RunRequest request = run_request(flags);
   for (const double sigma : request.sigmas) request.at(sigma);
   const io::Shard shard = io::parse_shard(request.shard);
   const app::Compute compute = app::open_compute(flags);
   const std::filesystem::path file = app::find_model(flags.text("model"));
-  OpenedRun opened{std::move(request), compute, nullptr, CertifyModel::load(file), {}};
+  std::unique_ptr<ImageData> data = open_image_data(request.data, request.split);
+  CertifyModel classifier = flags.on("torchscript") ? program_for(file, *data, request.settings.crop, compute.precision)
+                                                    : CertifyModel::load(file);
+  OpenedRun opened{std::move(request), compute, std::move(data), std::move(classifier), {}};
   const CertifyModelConfig& model = opened.model.config();
-  opened.data = open_image_data(opened.request.data, opened.request.split);
 
   RunSettings& settings = opened.request.settings;
   settings.model = model.name;

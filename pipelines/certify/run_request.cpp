@@ -58,6 +58,11 @@ void add_smoothing(app::FlagTable& table) {
              .help = "a shipped classifier by name, or a safetensors file of reseda certify train",
              .group = group,
              .hint = app::ValueHint::kFile});
+  table.add({.name = "torchscript",
+             .type = FlagType::kSwitch,
+             .help = "--model is a TorchScript program, images in [0, 1] to logits; it runs with your rights, so only "
+                     "for files you trust as you trust a program",
+             .group = group});
   table.add({.name = "sigma",
              .word = "LIST",
              .help = "standard deviations of the noise, of values in [0, 1], with commas between",

@@ -51,7 +51,7 @@ TEST(CertifyModel, RefusesFilesOfPyTorchWithAWayOut) {
   for (const std::string& bytes :
        {std::string("PK\x03\x04m/code/__torch__.py", 23), std::string("\x80\x02}q\x01.", 6)}) {
     std::ofstream(folder / "m.pt", std::ios::binary) << bytes;
-    expect_error(Errc::kCheckpoint, "state_dict as safetensors", [&] { CertifyModel::load(folder / "m.pt"); });
+    expect_error(Errc::kCheckpoint, "reseda certify import", [&] { CertifyModel::load(folder / "m.pt"); });
   }
 }
 
