@@ -11,7 +11,7 @@ struct RrcmScheduleConfig {
   std::string target_ema_mode = "sigmoid";
   std::int64_t start_scales = 20;
   std::int64_t end_scales = 80;
-  std::int64_t total_steps = 600000;
+  std::int64_t total_steps = 600000;  ///< optimiser steps; no key, for the training knows them
   std::int64_t ema_decay_steps = 0;
   double start_ema = 0.99;
   double end_ema = 0.9999;
@@ -22,8 +22,7 @@ struct RrcmScheduleConfig {
     v("target_ema_mode", target_ema_mode, "sigmoid or fixed (start_ema)");
     v("start_scales", start_scales, "scales of the grid at first, less one");
     v("end_scales", end_scales, "scales of the grid at last, less one");
-    v("total_steps", total_steps, "optimiser steps");
-    v("ema_decay_steps", ema_decay_steps, "steps over which the target's average slows down; 0 for total_steps");
+    v("ema_decay_steps", ema_decay_steps, "steps over which the target's average slows down; 0 for all");
     v("start_ema", start_ema, "rate of the target's average at first");
     v("end_ema", end_ema, "rate of the target's average at last");
     v("target_ema_A", target_ema_A, "steepness of the sigmoid");

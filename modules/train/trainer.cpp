@@ -29,7 +29,7 @@ void TrainerConfig::validate() const {
   adam.validate();
 }
 
-Trainer::Trainer(const std::vector<StateDict::Entry>& tensors, TrainerConfig config)
+Trainer::Trainer(const std::vector<StateDict::Entry>& tensors, TrainerConfig config, const std::vector<double>& rates)
     : config_(config),
       parameters_(tensors),
       adam_(config.adam, parameters_.values()),
@@ -37,6 +37,12 @@ Trainer::Trainer(const std::vector<StateDict::Entry>& tensors, TrainerConfig con
   config_.validate();
   std::copy_if(tensors.begin(), tensors.end(), std::back_inserter(untrained_),
                [](const StateDict::Entry& entry) { return !entry.second.requires_grad(); });
+  if (rates.empty()) return;
+  RESEDA_INVARIANT(rates.size() == tensors.size());
+  rates_ = at::ones_like(parameters_.values());
+  const std::vector<StateDict::Entry> slices = parameters_.slices(rates_);
+  for (std::size_t i = 0, next = 0; i < tensors.size(); ++i)
+    if (tensors[i].second.requires_grad()) slices[next++].second.fill_(rates[i]);
 }
 
 double Trainer::learning_rate(std::int64_t step) const {
@@ -62,6 +68,14 @@ double Trainer::clip_gradient() {
   return norm;
 }
 
+void Trainer::update(double lr) {
+  const at::NoGradGuard no_grad;
+  at::Tensor& values = parameters_.values();
+  const at::Tensor before = rates_.defined() ? values.clone() : at::Tensor();
+  adam_.step(values, parameters_.gradient(), lr);
+  if (rates_.defined()) values.copy_(before.lerp(values, rates_));
+}
+
 bool Trainer::run(const Objective& objective, const Hooks& hooks) {
   while (step_ < config_.steps) {
     if (hooks.stop && hooks.stop()) {
@@ -73,7 +87,7 @@ bool Trainer::run(const Objective& objective, const Hooks& hooks) {
     loss.total.backward();
     const double norm = clip_gradient(), lr = learning_rate(step_);
     if (std::isfinite(norm)) {
-      adam_.step(parameters_.values(), parameters_.gradient(), lr);
+      update(lr);
       average_.update(parameters_.values());
       bad_steps_ = 0;
     } else {

@@ -53,7 +53,8 @@ class Trainer {
  public:
   /// @param tensors  named tensors of the network, in registration order; those that are trained become views of one
   ///                 vector
-  Trainer(const std::vector<StateDict::Entry>& tensors, TrainerConfig config);
+  /// @param rates    factor of the learning rate of each tensor, in the order of `tensors`; none: 1 for all
+  Trainer(const std::vector<StateDict::Entry>& tensors, TrainerConfig config, const std::vector<double>& rates = {});
 
   using Objective = std::function<StepLoss(std::int64_t step)>;
   struct Hooks {
@@ -80,8 +81,10 @@ class Trainer {
 
  private:
   double clip_gradient();
+  void update(double lr);
   TrainerConfig config_;
   mutable FlatParameters parameters_;
+  at::Tensor rates_;  // factors of the learning rate of every value, where they differ
   Adam adam_;
   MovingAverage average_;
   std::vector<StateDict::Entry> untrained_;

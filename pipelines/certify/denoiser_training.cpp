@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "io/record/sha256.hpp"
 #include "modules/core/error.hpp"
 #include "modules/core/noise.hpp"
 
@@ -29,10 +28,7 @@ class WholeImages final : public restoration::PairSource {
     return {.x0 = model_.to_network(at::stack(drawn).to(at::kFloat).div_(255))};
   }
 
-  std::string contents() const override {
-    const at::Tensor values = images_.pixels.contiguous();
-    return io::sha256({static_cast<const char*>(values.data_ptr()), values.nbytes()}) + "\n";
-  }
+  std::string contents() const override { return digest(images_.pixels) + "\n"; }
 
  private:
   const restoration::RestorationModel& model_;

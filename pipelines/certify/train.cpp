@@ -4,6 +4,7 @@
 
 #include "modules/core/error.hpp"
 #include "modules/core/log.hpp"
+#include "pipelines/certify/contrast_training.hpp"
 #include "pipelines/certify/denoiser_training.hpp"
 #include "pipelines/certify/image_data.hpp"
 #include "pipelines/certify/training_run.hpp"
@@ -12,16 +13,11 @@
 namespace reseda::certify {
 namespace {
 
-/// What a recipe trains: `stage: classifier`, which is what a recipe without one does, or `stage: denoiser`.
-enum class Stage { kClassifier, kDenoiser };
-
-Stage stage_of(const app::ConfigLayers& layers) {
+/// What a recipe trains, which its key `stage` says.
+std::string stage_of(const app::ConfigLayers& layers) {
   const ConfigNode tree = layers.merged({});
   const ConfigNode* node = tree.find("stage");
-  const std::string name = node == nullptr ? "classifier" : node->scalar();
-  RESEDA_REQUIRE(name == "classifier" || name == "denoiser", Errc::kUsage,
-                 "stage must be classifier or denoiser, got '", name, "'");
-  return name == "classifier" ? Stage::kClassifier : Stage::kDenoiser;
+  return node == nullptr ? "classifier" : node->scalar();
 }
 
 /// A stage's config with its name, as a recipe holds it.
@@ -31,7 +27,7 @@ struct Staged {
   Config config;
   template <class V>
   void fields(V& v) {
-    v("stage", stage, "what is trained: classifier or denoiser");
+    v("stage", stage, "what is trained: classifier; denoiser, before one; or contrast, rRCM's encoder, without labels");
     config.fields(v);
   }
 };
@@ -74,9 +70,13 @@ int train_classifier(const app::Flags& flags, const app::ConfigLayers& layers) {
   return app::end_run(run_training(*run, images), run->out);
 }
 
-int train_prior(const app::Flags& flags, const app::ConfigLayers& layers) {
+void refuse_classifier_flags(const app::Flags& flags, const char* stage) {
   RESEDA_REQUIRE(!flags.given("sigma") && !flags.given("denoiser"), Errc::kUsage,
-                 "--sigma and --denoiser are of a classifier; this recipe trains a denoiser");
+                 "--sigma and --denoiser are of a classifier; this recipe has the stage ", stage);
+}
+
+int train_prior(const app::Flags& flags, const app::ConfigLayers& layers) {
+  refuse_classifier_flags(flags, "denoiser");
   app::BatchProgress display(app::ProgressStyle::kAuto, 1);
   auto run = opened<restoration::TrainingRun, restoration::TrainingConfig>(flags, layers, "denoiser", display);
   if (!run) return 0;
@@ -87,9 +87,27 @@ int train_prior(const app::Flags& flags, const app::ConfigLayers& layers) {
   return app::end_run(train_denoiser(*run, images), run->out);
 }
 
+int train_contrast(const app::Flags& flags, const app::ConfigLayers& layers) {
+  refuse_classifier_flags(flags, "contrast");
+  app::BatchProgress display(app::ProgressStyle::kAuto, 1);
+  auto run = opened<ContrastRun, ContrastConfig>(flags, layers, "contrast", display);
+  if (!run) return 0;
+  const auto data = open_image_data(flags.text("data"), DataSplit::kTrain);
+  const ImageInput& input = run->config.model.input;
+  const LabelledImages images = read_images(*data, static_cast<std::int64_t>(input.mean.size()), input.size);
+  log::info(images.count(), " images");
+  display.start("training");
+  return app::end_run(run_contrast(*run, images), run->out);
+}
+
 int train(const app::Flags& flags) {
   const app::ConfigLayers layers = layers_of(flags);
-  return stage_of(layers) == Stage::kDenoiser ? train_prior(flags, layers) : train_classifier(flags, layers);
+  const std::string stage = stage_of(layers);
+  if (stage == "classifier") return train_classifier(flags, layers);
+  if (stage == "denoiser") return train_prior(flags, layers);
+  RESEDA_REQUIRE(stage == "contrast", Errc::kUsage, "stage must be classifier, denoiser or contrast, got '", stage,
+                 "'");
+  return train_contrast(flags, layers);
 }
 
 }  // namespace

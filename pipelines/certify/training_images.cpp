@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "io/record/sha256.hpp"
 #include "modules/core/error.hpp"
 #include "modules/core/noise.hpp"
 
@@ -33,6 +34,21 @@ LabelledImages read_images(const ImageData& data, std::int64_t channels, std::in
     labels[i] = data.label(i);
   }
   return images;
+}
+
+void require_shape(const LabelledImages& images, const CertifyModelConfig& model) {
+  const at::IntArrayRef sizes = images.pixels.sizes();
+  RESEDA_REQUIRE(images.count() > 0, Errc::kInput, "training: no images");
+  RESEDA_REQUIRE(sizes[1] == static_cast<std::int64_t>(model.input.mean.size()) && sizes[2] == model.input.size &&
+                     sizes[3] == model.input.size,
+                 Errc::kInput, "training: images of ", sizes[1], " channels and ", sizes[3], "x", sizes[2],
+                 " pixels, the model takes ", model.input.mean.size(), " channels and ", model.input.size, "x",
+                 model.input.size);
+}
+
+std::string digest(const at::Tensor& tensor) {
+  const at::Tensor values = tensor.contiguous();
+  return io::sha256({static_cast<const char*>(values.data_ptr()), values.nbytes()});
 }
 
 HeldOutImages hold_out(const LabelledImages& all, std::int64_t every) {

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "pipelines/certify/certify_model.hpp"
@@ -23,6 +24,12 @@ struct LabelledImages {
 LabelledImages read_images(const ImageData& data, const CertifyModelConfig& model);
 /// The same whatever the classes. @param size  height and width
 LabelledImages read_images(const ImageData& data, std::int64_t channels, std::int64_t size);
+
+/// @throws Error{kInput} unless there are images, of the model's channels and size
+void require_shape(const LabelledImages& images, const CertifyModelConfig& model);
+
+/// SHA-256 of a tensor's values, for what a resumed training must agree on.
+std::string digest(const at::Tensor& tensor);
 
 /// Every n-th image apart from the rest. n = 0 holds nothing out.
 struct HeldOutImages {

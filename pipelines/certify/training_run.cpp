@@ -11,6 +11,7 @@
 #include "io/record/sha256.hpp"
 #include "modules/core/log.hpp"
 #include "modules/nets/training_mode.hpp"
+#include "pipelines/certify/rrcm_tuning.hpp"
 #include "pipelines/common/training_folder.hpp"
 
 namespace reseda::certify {
@@ -18,11 +19,6 @@ namespace {
 
 constexpr std::int64_t kStatisticsBatches = 32, kValidationBatch = 100;
 constexpr const char* kPrefix = "classifier.";
-
-std::string digest(const at::Tensor& tensor) {
-  const at::Tensor values = tensor.contiguous();
-  return io::sha256({static_cast<const char*>(values.data_ptr()), values.nbytes()});
-}
 
 /// Everything a resumed run must agree on.
 std::string training_identity(const TrainingRun& run, const LabelledImages& images) {
@@ -36,13 +32,7 @@ std::string training_identity(const TrainingRun& run, const LabelledImages& imag
 }
 
 void require_fit(const LabelledImages& images, const CertifyModelConfig& model) {
-  const at::IntArrayRef sizes = images.pixels.sizes();
-  RESEDA_REQUIRE(images.count() > 0, Errc::kInput, "training: no images");
-  RESEDA_REQUIRE(sizes[1] == static_cast<std::int64_t>(model.input.mean.size()) && sizes[2] == model.input.size &&
-                     sizes[3] == model.input.size,
-                 Errc::kInput, "training: images of ", sizes[1], " channels and ", sizes[3], "x", sizes[2],
-                 " pixels, the model takes ", model.input.mean.size(), " channels and ", model.input.size, "x",
-                 model.input.size);
+  require_shape(images, model);
   const auto least = images.labels.min().item<std::int64_t>(), most = images.labels.max().item<std::int64_t>();
   RESEDA_REQUIRE(least >= 0 && most < model.classes, Errc::kInput, "training: labels from ", least, " to ", most,
                  ", the model has the classes 0 to ", model.classes - 1);
@@ -61,6 +51,8 @@ class Training {
   at::Tensor logits(const at::Tensor& images, std::int64_t step);
   /// @param which  [B] index of each image's sigma
   at::Tensor denoised(at::Tensor noisy, const at::Tensor& which) const;
+  /// The logits of a classifier that is told each image's sigma.
+  at::Tensor told(const at::Tensor& noisy, const at::Tensor& which) const;
   StateDict averaged_file();
   void validate(std::int64_t step);
 
@@ -76,16 +68,19 @@ class Training {
 };
 
 /// The network as it is used, for as long as the object lives: averaged weights with running statistics that are
-/// theirs, and not those of the weights in training.
+/// theirs, and not those of the weights in training. rRCM's classifier has no such statistics.
 struct Training::Averaged {
   explicit Averaged(Training& training)
-      : network(training.model_.network()), swapped(network.tensors(), values_of(training)) {
+      : network(training.model_.network()),
+        normalises(training.model_.process() == nullptr),
+        swapped(network.tensors(), values_of(training)) {
+    if (!normalises) return;
     const at::NoGradGuard no_gradients;
     for (std::int64_t i = 0; i < kStatisticsBatches; ++i)
       training.logits(training.images_.batch(training.config_.batch, i).images, i);
     nets::set_training(network, false);
   }
-  ~Averaged() { nets::set_training(network, true); }
+  ~Averaged() { nets::set_training(network, normalises); }
 
   /// The average of what is trained, and the present values of the rest, which come back at the end.
   static std::vector<StateDict::Entry> values_of(const Training& training) {
@@ -96,6 +91,7 @@ struct Training::Averaged {
   }
 
   nets::Network& network;
+  const bool normalises;
   train::SwappedWeights swapped;
 };
 
@@ -113,13 +109,20 @@ CertifyModel first_model(const TrainingRun& run) {
   CertifyModel model(std::move(config));
   if (!run.initial.empty()) model.network().load(io::read_safetensors(run.initial).with_prefix(kPrefix));
   model.network().to(run.device);
-  nets::set_training(model.network(), true);
+  nets::set_training(model.network(), model.process() == nullptr);
+  if (model.process() != nullptr) train_part(model.network(), run.config.tune.part);
   if (model.denoiser() == nullptr) return model;
   nets::Network& front = model.denoiser()->network();
   front.load(denoiser);
   front.to(run.device);
   for (const auto& [name, tensor] : front.tensors()) at::Tensor(tensor).set_requires_grad(false);
   return model;
+}
+
+/// The factor of the learning rate of each tensor; none where all are 1.
+std::vector<double> rates_of(const TrainingRun& run, const CertifyModel& model) {
+  const double decay = run.config.tune.layer_decay;
+  return decay == 1 ? std::vector<double>() : layer_rates(model.network(), decay);
 }
 
 Training::Training(const TrainingRun& run, const LabelledImages& images)
@@ -129,7 +132,7 @@ Training::Training(const TrainingRun& run, const LabelledImages& images)
       images_(parts_.training, config_.augmentation, run.seed),
       model_(first_model(run)),
       noise_(run.seed),
-      trainer_(model_.network().tensors(), config_.train),
+      trainer_(model_.network().tensors(), config_.train, rates_of(run, model_)),
       folder_(run.out, training_identity(run, images), run.resume),
       log_(folder_.log_file()) {
   folder_.restore(trainer_);
@@ -147,7 +150,17 @@ at::Tensor Training::logits(const at::Tensor& images, std::int64_t step) {
   const at::Tensor clean = images.repeat({copies, 1, 1, 1});
   const at::Tensor eps = noise_.normal({"train", "eps", static_cast<std::uint32_t>(step)}, clean.sizes());
   at::Tensor x = (clean + sigma * eps).to(run_.device).contiguous(at::MemoryFormat::ChannelsLast);
-  return model_.logits(denoised(std::move(x), which), 0);
+  return model_.process() ? told(x, which) : model_.logits(denoised(std::move(x), which), 0);
+}
+
+at::Tensor Training::told(const at::Tensor& noisy, const at::Tensor& which) const {
+  std::vector<at::Tensor> rows, logits;
+  for (std::size_t i = 0; i < config_.model.sigmas.size(); ++i) {
+    rows.push_back((which == static_cast<std::int64_t>(i)).nonzero().view({-1}).to(noisy.device()));
+    if (rows.back().size(0) > 0)
+      logits.push_back(model_.of_noisy(config_.model.sigmas[i])(noisy.index_select(0, rows.back())));
+  }
+  return at::cat(logits).index_select(0, at::cat(rows).argsort());
 }
 
 at::Tensor Training::denoised(at::Tensor noisy, const at::Tensor& which) const {
@@ -214,8 +227,10 @@ void TrainingConfig::validate() const {
   augmentation.validate();
   loss.validate();
   RESEDA_REQUIRE(!model.has_denoiser(), Errc::kUsage, "model.denoiser comes from a file of its own (--denoiser)");
-  RESEDA_REQUIRE(!model.has_process(), Errc::kUsage,
-                 "model.process is not for this training: the classifier is not told the noise");
+  tune.validate();
+  if (model.has_process()) require_rrcm(model);
+  RESEDA_REQUIRE(model.has_process() || (tune.part == "all" && tune.layer_decay == 1), Errc::kUsage,
+                 "tune is of rRCM's classifier, with model.process");
   RESEDA_REQUIRE(!model.sigmas.empty(), Errc::kUsage, "model.sigmas must hold a noise level, or 0 for clean images");
   RESEDA_REQUIRE(batch >= 2 && batch <= 65536, Errc::kUsage, "batch must be 2 to 65536, got ", batch);
   RESEDA_REQUIRE(hold_out >= 0 && hold_out != 1, Errc::kUsage, "hold_out must be 0 or at least 2, got ", hold_out);

@@ -10,6 +10,7 @@
 #include "modules/train/smoothing_loss.hpp"
 #include "modules/train/trainer.hpp"
 #include "pipelines/certify/certify_model.hpp"
+#include "pipelines/certify/rrcm_tuning.hpp"
 #include "pipelines/certify/training_images.hpp"
 
 namespace reseda::certify {
@@ -21,6 +22,7 @@ struct TrainingConfig {
   std::int64_t batch = 64;
   bool consistency = false;
   train::SmoothingLossConfig loss;
+  RrcmTuningConfig tune;
   std::int64_t hold_out = 20;
   template <class V>
   void fields(V& v) {
@@ -30,6 +32,7 @@ struct TrainingConfig {
     v("batch", batch, "images per step");
     v("consistency", consistency, "several noisy copies of each image, which should get the same answer (loss)");
     v("loss", loss, "what is added to the cross entropy with consistency");
+    v("tune", tune, "of rRCM's classifier: what is trained, and how fast");
     v("hold_out", hold_out, "every n-th image validates; 0 trains on all and skips validation");
   }
   /// @throws Error{kUsage} naming the key
@@ -52,9 +55,9 @@ struct TrainingRun {
 
 /// Trains a classifier to be smoothed: the cross entropy of x + sigma eps, where sigma is one of the model's, drawn for
 /// each image, after the denoiser where there is one; with consistency that of several copies, and how far they
-/// disagree. Every save_every steps the folder
-/// gets the averaged model, after its running statistics have followed it for 32 batches, and the whole training state;
-/// with `resume` a run continues from there to the same bytes as a run that was never stopped (same thread count).
+/// disagree. rRCM's classifier is told each image's sigma. Every save_every steps the folder gets the averaged model,
+/// after its running statistics have followed it for 32 batches, and the whole training state; with `resume` a run
+/// continues from there to the same bytes as a run that was never stopped (same thread count).
 /// Draws under the item "train" (sigma, eps) besides those of TrainingImages; under "validation" (eps).
 /// @return whether it reached its last step
 /// @throws Error{kOutput} if the folder holds a run already and `resume` is off, Error{kCheckpoint} if it is of another

@@ -93,6 +93,19 @@ TEST(Trainer, FindsTheBottomOfABowl) {
   EXPECT_EQ(weights.b.item<float>(), 0.25F) << "nothing asked for another b";
 }
 
+TEST(Trainer, MovesEachTensorByItsFactorOfTheRate) {
+  const Weights weights;
+  std::vector<StateDict::Entry> entries = weights.entries();
+  entries.emplace(entries.begin() + 1, "fixed", at::ones({2}));
+  const TrainerConfig config = {.steps = 1, .warmup = 0, .adam = {.lr = 0.1, .weight_decay = 0.5}};
+  Trainer trainer(entries, config, {0.25, 9, 1});
+  EXPECT_TRUE(trainer.run([&](std::int64_t) { return StepLoss{weights.w.sum() - weights.b.sum(), {}}; }, {}));
+  // The first step is lr (wd w + sign g): 0.1 (0.5 w + 1) for w, 0.1 (0.5 b - 1) for b.
+  const at::Tensor w = at::tensor({1.0 - 0.25 * 0.15, -2.0, 0.5 - 0.25 * 0.125}, at::kFloat);
+  EXPECT_LT((weights.w.detach() - w).abs().max().item<double>(), 1e-6);
+  EXPECT_NEAR(weights.b.item<double>(), 0.25 + 0.1 * 0.875, 1e-6);
+}
+
 TEST(Trainer, CallsItsHooksAtTheirSteps) {
   const Weights weights;
   TrainerConfig config = quick(5);
