@@ -20,10 +20,11 @@ constexpr double kMostStored = 32767;
 }  // namespace
 
 StoredScale scale_for(const at::Tensor& voxels) {
-  RESEDA_INVARIANT(voxels.scalar_type() == at::kFloat && voxels.is_cpu() && voxels.is_contiguous());
+  RESEDA_INVARIANT(voxels.scalar_type() == at::kFloat && voxels.is_cpu());
+  const at::Tensor values = voxels.contiguous();
   // One after the other: without a copy, and the same for any number of threads.
   double low = 0, high = 0, squares = 0;
-  for (const float value : std::span(voxels.const_data_ptr<float>(), static_cast<std::size_t>(voxels.numel()))) {
+  for (const float value : std::span(values.const_data_ptr<float>(), static_cast<std::size_t>(voxels.numel()))) {
     const double v = value;
     low = std::min(low, v);
     high = std::max(high, v);

@@ -16,7 +16,7 @@ struct StoredScale {
 
 /// The finest slope of 1, 2 or 5 times a power of ten with which 32767 slope reaches every voxel, and a window of four
 /// root mean squares r: from -4 r to 4 r where voxels have both signs, from 0 to 4 r where none is negative.
-/// @param voxels  float32, contiguous
+/// @param voxels  float32
 /// @throws Error{kNumeric}: NaN or infinite voxels
 StoredScale scale_for(const at::Tensor& voxels);
 

@@ -125,7 +125,8 @@ void RestoreJob::save_volume(const Companion& companion, const at::Tensor& voxel
 void RestoreJob::save_companions() {
   if (!difference_.empty())
     save_volume({difference_, "restored - input", "SUBTRACTION", {"113062", "DCM", "Pixel by pixel subtraction"}, 2000},
-                after_.voxels - before_.volume.voxels);
+                // In place: the input is not needed any more.
+                at::sub_out(before_.volume.voxels, after_.voxels, before_.volume.voxels));
   if (!deviation_.empty())
     save_volume({deviation_,
                  "standard deviation of the restoration",

@@ -1,6 +1,7 @@
 #include "io/volume/derived_series.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -167,6 +168,21 @@ TEST(DerivedSeries, AScaleOfItsOwnWithAWindowOfAnyWidth) {
   EXPECT_NEAR(*dataset.number(tags::kWindowWidth), 0.2, 1e-7);
   EXPECT_NEAR(*dataset.number(tags::kWindowCenter), 0.1, 1e-7);
   EXPECT_LE((io::read_volume(source.folder / "out").voxels - 0.05).abs().max().item<double>(), 1.1e-6);
+}
+
+TEST(DerivedSeries, BytesDoNotDependOnThreads) {
+  const Source source;
+  const at::Tensor voxels = source.volume.voxels / 7;
+  const int before = at::get_num_threads();
+  for (const int threads : {1, 3}) {
+    at::set_num_threads(threads);
+    Derivation how = derivation();
+    how.scale = io::scale_for(voxels);
+    source.derive(threads == 1 ? "one" : "three", voxels, how);
+  }
+  at::set_num_threads(before);
+  EXPECT_EQ(tree_of(source.folder / "one").size(), 3U);
+  EXPECT_EQ(tree_of(source.folder / "one"), tree_of(source.folder / "three"));
 }
 
 TEST(DerivedSeries, PaddingAndPolarityStay) {

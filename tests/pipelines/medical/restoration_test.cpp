@@ -109,6 +109,16 @@ TEST_F(RestorationTest, ThePageShowsPicturesAndFigures) {
   EXPECT_NE(page.find("not for diagnosis"), std::string::npos);
 }
 
+TEST_F(RestorationTest, ThePageCountsWhatChanged) {
+  const OpenedScan scan = noisy_ct();
+  Restoration after;
+  after.voxels = scan.volume.voxels.clone();
+  after.voxels.narrow(0, 2, 2).add_(4);
+  const std::string page = restore_page("v", scan, after, {}, {});
+  for (const char* fact : {"2 HU", "2.001 HU", "960 of 1920"})
+    EXPECT_NE(page.find("<dd>" + std::string(fact) + "</dd>"), std::string::npos) << fact;
+}
+
 TEST(DisplayWindows, OfOtherModalitiesEndAtAHighPercentile) {
   at::Tensor voxels = at::zeros({1, 10, 100});
   voxels.view({-1}).copy_(at::arange(1000));
