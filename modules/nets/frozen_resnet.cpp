@@ -15,8 +15,8 @@ namespace {
 
 constexpr double kEps = 1e-5;  // of nn::BatchNorm
 /// Images that go through the network together on one thread: their maps stay in the last cache, and the weights of the
-/// last stage, which do not stay in the second, serve all of them.
-constexpr std::int64_t kGroup = 16;
+/// last stage, which do not stay in the second, serve all of them. In pixels, so that large images go one by one.
+constexpr std::int64_t kGroupPixels = 16 * 32 * 32, kMostInGroup = 16;
 
 StateDict weights_of(const Network& network) {
   StateDict out;
@@ -98,10 +98,11 @@ at::Tensor FrozenResnet::forward(const at::Tensor& x) const {
   at::Tensor out = at::empty({count, classes}, x.options());
   const float* from = images.data_ptr<float>();
   float* to = out.data_ptr<float>();
-  at::parallel_for(0, (count + kGroup - 1) / kGroup, 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t most = std::clamp<std::int64_t>(kGroupPixels / (height * width), 1, kMostInGroup);
+  at::parallel_for(0, (count + most - 1) / most, 1, [&](std::int64_t begin, std::int64_t end) {
     std::unique_ptr<Workspace> space;
-    for (std::int64_t first = begin * kGroup; first < std::min(end * kGroup, count); first += kGroup) {
-      const std::int64_t group = std::min(kGroup, count - first);
+    for (std::int64_t first = begin * most; first < std::min(end * most, count); first += most) {
+      const std::int64_t group = std::min(most, count - first);
       if (!space || space->images.count != group)
         space = std::make_unique<Workspace>(stages_, group, in_channels_, height, width);
       logits(from + first * in_channels_ * height * width, to + first * classes, *space);

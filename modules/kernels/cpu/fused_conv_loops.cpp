@@ -1,5 +1,12 @@
 #include "modules/kernels/cpu/fused_conv_loops.hpp"
 
+#define RESEDA_PRAGMA(text) _Pragma(#text)
+#ifdef __clang__
+#define RESEDA_UNROLL(count) RESEDA_PRAGMA(clang loop unroll_count(count))
+#else
+#define RESEDA_UNROLL(count) RESEDA_PRAGMA(GCC unroll count)
+#endif
+
 namespace reseda::kernels::loops {
 namespace {
 
@@ -42,18 +49,18 @@ Vector finished(Vector sum, const Finish& finish, std::int64_t channel, std::int
 template <std::int64_t Rows>
 void product(const float* rows, std::int64_t depth, const float* w, float* out, std::int64_t out_stride) {
   Vector sum[Rows][2];
-#pragma GCC unroll 6
+  RESEDA_UNROLL(6)
   for (std::int64_t r = 0; r < Rows; ++r) sum[r][0] = sum[r][1] = Vector{};
   for (std::int64_t c = 0; c < depth; ++c) {
     const Vector left = load(w + c * kColumns), right = load(w + c * kColumns + kVector);
-#pragma GCC unroll 6
+    RESEDA_UNROLL(6)
     for (std::int64_t r = 0; r < Rows; ++r) {
       const float value = rows[r * depth + c];
       sum[r][0] += value * left;
       sum[r][1] += value * right;
     }
   }
-#pragma GCC unroll 6
+  RESEDA_UNROLL(6)
   for (std::int64_t r = 0; r < Rows; ++r) {
     store(out + r * out_stride, sum[r][0]);
     store(out + r * out_stride + kVector, sum[r][1]);
@@ -66,13 +73,13 @@ void winograd_input(const float* d, std::int64_t row_stride, std::int64_t in, fl
   for (std::int64_t c = 0; c < in; c += kVector) {
     Vector half[kElements], line[6];
     for (std::int64_t x = 0; x < 6; ++x) {
-#pragma GCC unroll 6
+      RESEDA_UNROLL(6)
       for (std::int64_t y = 0; y < 6; ++y) line[y] = load(d + y * row_stride + x * in + c);
       transform_input(line, half + x, 6);
     }
     for (std::int64_t y = 0; y < 6; ++y) {
       transform_input(half + 6 * y, line, 1);
-#pragma GCC unroll 6
+      RESEDA_UNROLL(6)
       for (std::int64_t x = 0; x < 6; ++x) store(v + (6 * y + x) * v_stride + c, line[x]);
     }
   }
@@ -92,13 +99,13 @@ void winograd_output(const float* m, std::int64_t m_stride, std::int64_t out, co
   for (std::int64_t k = 0; k < out; k += kVector) {
     Vector half[24], line[6];
     for (std::int64_t i = 0; i < 6; ++i) {
-#pragma GCC unroll 6
+      RESEDA_UNROLL(6)
       for (std::int64_t j = 0; j < 6; ++j) line[j] = load(m + (6 * j + i) * m_stride + k);
       transform_output(line, half + i, 6);
     }
     for (std::int64_t i = 0; i < 4; ++i) {
       transform_output(half + 6 * i, line, 1);
-#pragma GCC unroll 4
+      RESEDA_UNROLL(4)
       for (std::int64_t j = 0; j < 4; ++j) {
         const std::int64_t offset = i * row_stride + j * out + k;
         store(y + offset, finished(line[j], finish, k, offset));
