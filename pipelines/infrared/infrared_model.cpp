@@ -27,10 +27,10 @@ std::unique_ptr<RestorationModel> checked(RestorationModel model, const std::str
 }
 
 /// How far around a pixel of the small frame one call sees: sr_resnet two pixels for each block and two more, enlarging
-/// two; 24 for networks without blocks.
+/// two; as many as with its 12 blocks where the config says none.
 std::int64_t reach(const RestorationModel& model) {
   const ConfigNode* blocks = model.config().network.find("blocks");
-  return blocks == nullptr ? 24 : 2 * std::stoll(blocks->scalar()) + 4;
+  return blocks == nullptr ? 28 : 2 * std::stoll(blocks->scalar()) + 4;
 }
 
 void move(RestorationModel& model, c10::Device device, Precision precision) {
@@ -144,10 +144,10 @@ TileNetworkTraits InfraredModel::traits(const PictureOptions& options) const {
   return {.scale = scale(),
           .draws_noise = options.sample,
           .multiple = std::max<std::int64_t>(1, (options.sample ? diffusion_ : guide_)->multiple() / scale()),
-          .margin = options.sample ? std::max(reach(*guide_), reach(*diffusion_)) : reach(*guide_),
+          .margin = reach(*guide_) + (options.sample ? reach(*diffusion_) : 0),
           .blend = 8,
           .preferred_tile = 640,
-          .bytes_per_pixel = 4 * 512};
+          .bytes_per_pixel = options.sample ? 3072 : 2048};
 }
 
 }  // namespace reseda::infrared

@@ -77,7 +77,7 @@ at::Tensor Sharpened::run(const at::Tensor& low, const UpscaleContext& context) 
 
 std::int64_t Sharpened::working_bytes(std::int64_t height, std::int64_t width) const {
   const std::int64_t pixels = scale() * scale() * height * width;
-  return std::max(inner_->working_bytes(height, width), 24 * pixels);
+  return std::max(inner_->working_bytes(height, width), 48 * pixels);
 }
 
 }  // namespace reseda::infrared

@@ -81,7 +81,7 @@ void add_method(app::FlagTable& table) {
              .most = 100.0});
   table.add({.name = "sequence",
              .type = FlagType::kSwitch,
-             .help = "frames of a folder follow each other: they share noise and range, so that nothing flickers",
+             .help = "frames of a folder follow each other: they share noise and range, so that neither flickers",
              .group = group});
   table.add({.name = "range",
              .word = "LOW:HIGH",

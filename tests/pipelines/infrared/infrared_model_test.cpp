@@ -148,7 +148,10 @@ TEST(InfraredModelTest, PrecisionAndUniformNoiseReachTheNetworks) {
   EXPECT_TRUE(picture({}).equal(guided));
 }
 
-TEST(InfraredModelTest, TheMarginCoversWhatACallSees) { EXPECT_EQ(tiny_model().traits({}).margin, 2 * 1 + 4); }
+TEST(InfraredModelTest, TheMarginCoversWhatACallSees) {
+  EXPECT_EQ(tiny_model().traits({}).margin, 2 * 1 + 4);
+  EXPECT_EQ(tiny_model().traits({.sample = true}).margin, 2 * (2 * 1 + 4));  // the diffusion sees what the guide made
+}
 
 TEST(InfraredModelTest, StrengthGoesFromTheGuideToTheSample) {
   const c10::InferenceMode inference;
