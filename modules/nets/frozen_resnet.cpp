@@ -113,13 +113,8 @@ at::Tensor FrozenResnet::forward(const at::Tensor& x) const {
 
 /// @param x  [group,C,H,W]   @param out  [group,classes]
 void FrozenResnet::logits(const float* x, float* out, Workspace& space) const {
-  kernels::BorderedMaps& images = space.images;
-  for (std::int64_t n = 0; n < images.count; ++n)
-    for (std::int64_t c = 0; c < in_channels_; ++c)
-      for (std::int64_t row = 0; row < images.height; ++row)
-        for (std::int64_t column = 0; column < images.width; ++column) images.pixel(n, row, column)[c] = *x++;
-
-  stem_->run(images, space.state[0], {.relu = true}, space.scratch);
+  space.images.take(x);
+  stem_->run(space.images, space.state[0], {.relu = true}, space.scratch);
   for (std::size_t s = 0; s < stages_.size(); ++s) {
     kernels::BorderedMaps &state = space.state[s], &inner = space.inner[s];
     for (const Block& block : stages_[s].blocks) {

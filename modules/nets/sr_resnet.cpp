@@ -8,6 +8,7 @@
 #include <string>
 
 #include "modules/core/error.hpp"
+#include "modules/nets/fused_sr_resnet.hpp"
 #include "modules/nn/sinusoidal_embedding.hpp"
 
 namespace reseda::nets {
@@ -79,14 +80,20 @@ at::Tensor SrResnet::forward(const at::Tensor& x, const at::Tensor& y, const at:
 }
 
 at::Tensor SrResnet::at_one_time(const at::Tensor& seen, const at::Tensor& time) const {
-  const at::ScalarType type = seen.scalar_type();
-  at::Tensor h = first_->forward(seen);
+  const auto conv = [](const nn::PlainConv2d& layer) { return SrConv{layer.weight, layer.bias}; };
+  SrConvs convs = {conv(*first_), conv(*last_), conv(*skip_), {}, {}};
   for (std::size_t i = 0; i < widen_.size(); ++i) {
     const std::vector<at::Tensor> scale_shift = modulate_[i]->forward(time).chunk(2);
-    const at::Tensor gain = scale_shift[0] + 1.0, weight = widen_[i]->weight * gain.view({-1, 1, 1, 1}),
-                     bias = at::addcmul(scale_shift[1], widen_[i]->bias, gain);
-    add_block(h, weight.to(type), bias.to(type), *narrow_[i]);
+    const at::Tensor gain = scale_shift[0] + 1.0;
+    convs.widen.push_back(
+        {widen_[i]->weight * gain.view({-1, 1, 1, 1}), at::addcmul(scale_shift[1], widen_[i]->bias, gain)});
+    convs.narrow.push_back(conv(*narrow_[i]));
   }
+  if (FusedSrResnet::takes(convs, seen)) return FusedSrResnet(convs).forward(seen);
+  const at::ScalarType type = seen.scalar_type();
+  at::Tensor h = first_->forward(seen);
+  for (std::size_t i = 0; i < widen_.size(); ++i)
+    add_block(h, convs.widen[i].weight.to(type), convs.widen[i].bias.to(type), *narrow_[i]);
   return last_->forward(h).add_(skip_->forward(seen));
 }
 

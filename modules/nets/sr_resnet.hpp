@@ -49,10 +49,12 @@ class SrResnet final : public NetworkModule {
   /// @return   [B,out_channels,H,W] float32
   /// @throws Error{kUsage} where channels do not fit the config
   at::Tensor forward(const at::Tensor& x, const at::Tensor& y, const at::Tensor& t) override;
+  const SrResnetConfig& config() const { return config_; }
 
  private:
   /// forward() without gradients at one time for all items, by the embedded time [time_channels]: the modulation goes
-  /// into the weights, (w * h + b) (1 + s) + m = (w (1 + s)) * h + (b (1 + s) + m), and channels lie last in memory.
+  /// into the weights, (w * h + b) (1 + s) + m = (w (1 + s)) * h + (b (1 + s) + m). Small images go by FusedSrResnet;
+  /// of others the channels lie last in memory.
   at::Tensor at_one_time(const at::Tensor& seen, const at::Tensor& time) const;
   /// h += narrow(relu(weight * h + bias)), in place and by strips of rows, each of which sees two rows of its
   /// neighbours: the memory of a block does not grow with the image.

@@ -14,6 +14,7 @@
 #include "io/checkpoint/safetensors.hpp"
 #include "io/record/json.hpp"
 #include "modules/core/allocation_limit.hpp"
+#include "modules/nets/fused_sr_resnet.hpp"
 #include "pipelines/certify/denoised_smoothing.hpp"
 #include "pipelines/certify/rrcm_classifier.hpp"
 #include "pipelines/certify/script_network.hpp"
@@ -180,6 +181,13 @@ void CertifyModel::prepare(c10::Device device, Precision precision) {
   one(*network_);
   if (denoiser_) one(denoiser_->network());
   frozen_ = nets::FrozenResnet::takes(*network_) ? std::make_unique<const nets::FrozenResnet>(*network_) : nullptr;
+}
+
+bool CertifyModel::takes_any_batch() const {
+  if (frozen_ == nullptr || process_ != nullptr || denoiser_ == nullptr)
+    return frozen_ != nullptr && process_ == nullptr;
+  const std::int64_t side = config_.input.size / denoiser_->config().patch;
+  return config_.denoiser_time == "nearest" && nets::FusedSrResnet::stands_for(denoiser_->network(), side, side);
 }
 
 at::Tensor CertifyModel::logits(const at::Tensor& x, double sigma) const {

@@ -92,7 +92,7 @@ class CertifyModel {
   void prepare(c10::Device device, Precision precision);
 
   /// Whether the answer to an image depends on no other in its batch, nor on their number, to the bit.
-  bool takes_any_batch() const { return frozen_ != nullptr && denoiser_ == nullptr && process_ == nullptr; }
+  bool takes_any_batch() const;
 
   /// What the denoiser, told of noise of this sigma in images in [0, 1], makes of them, in [0, 1] again. There must be
   /// a denoiser. @throws Error{kUsage} where it knows no such noise

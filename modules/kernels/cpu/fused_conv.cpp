@@ -52,6 +52,20 @@ BorderedMaps::BorderedMaps(std::int64_t n, std::int64_t h, std::int64_t w, std::
   values_.ensure(n * (h + 2) * (w + 2) * c);
 }
 
+void BorderedMaps::take(const float* planes) {
+  for (std::int64_t n = 0; n < count; ++n)
+    for (std::int64_t c = 0; c < channels; ++c)
+      for (std::int64_t y = 0; y < height; ++y)
+        for (std::int64_t x = 0; x < width; ++x) pixel(n, y, x)[c] = *planes++;
+}
+
+void BorderedMaps::give(float* planes, std::int64_t some) const {
+  for (std::int64_t n = 0; n < count; ++n)
+    for (std::int64_t c = 0; c < some; ++c)
+      for (std::int64_t y = 0; y < height; ++y)
+        for (std::int64_t x = 0; x < width; ++x) *planes++ = pixel(n, y, x)[c];
+}
+
 FusedConv::FusedConv(const ConvWeights& w)
     : in_(w.in), out_(w.out), kernel_(w.kernel), stride_(w.stride), bias_(w.bias) {
   RESEDA_INVARIANT((kernel_ == 1 || kernel_ == 3) && stride_ >= 1 && in_ >= 1 && out_ >= 1 && out_ % kColumns == 0);

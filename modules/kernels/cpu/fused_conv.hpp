@@ -28,6 +28,10 @@ class BorderedMaps {
   /// @param y, x  from -1 (the border) to height and width
   float* pixel(std::int64_t n, std::int64_t y, std::int64_t x) { return values_.data() + offset(n, y, x); }
   const float* pixel(std::int64_t n, std::int64_t y, std::int64_t x) const { return values_.data() + offset(n, y, x); }
+  /// Copies in from planes, [count][channels][height][width].
+  void take(const float* planes);
+  /// Copies the first `some` channels out to planes, [count][some][height][width].
+  void give(float* planes, std::int64_t some) const;
   std::int64_t row_stride() const { return (width + 2) * channels; }
 
   const std::int64_t count, height, width, channels;

@@ -1,8 +1,10 @@
 #include "modules/nets/sr_resnet.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include "modules/nets/fused_sr_resnet.hpp"
 #include "tests/modules/nets/network_fixture.hpp"
 #include "tests/support/expect_error.hpp"
 
@@ -91,6 +93,33 @@ TEST(SrResnet, StripsOfALargeImageAreTheWhole) {
   const at::AutoGradMode gradients(true);
   const at::Tensor whole = network->forward(x, y, t).detach();
   EXPECT_LT((strips - whole).abs().max().item<double>(), 1e-5 * whole.abs().max().item<double>());
+}
+
+TEST(SrResnet, FusedOnSmallImagesItIsTheNetworkUpToRounding) {
+  if (!kernels::FusedConv::supported()) GTEST_SKIP() << "this machine has no AVX2";
+  const auto network = make_network(settings("sr_resnet", kTiny, {{"channels", "16"}, {"blocks", "3"}}));
+  {
+    const at::NoGradGuard no_grad;
+    randomise(*network);
+  }
+  EXPECT_TRUE(FusedSrResnet::stands_for(*network, 32, 32));
+  EXPECT_FALSE(FusedSrResnet::stands_for(*network, 32, 33));
+  EXPECT_FALSE(FusedSrResnet::stands_for(*make_network(settings("sr_resnet", kTiny)), 8, 8));
+  const at::Tensor x = at::randn({19, 2, 16, 13}), y = at::randn({19, 3, 16, 13}), t = at::full({19}, 3.0F);
+  const at::Tensor plain = network->forward(x, y, t).detach();
+  const at::NoGradGuard no_grad;
+  const at::Tensor fused = network->forward(x, y, t);
+  EXPECT_FALSE(fused.equal(plain));  // it did go the other way
+  EXPECT_LT((fused - plain).abs().max().item<double>(), 5e-5 * plain.abs().max().item<double>());
+  // An image's result is its own, whatever the batch and the threads.
+  EXPECT_TRUE(
+      at::equal(network->forward(x.slice(0, 14, 17), y.slice(0, 14, 17), t.slice(0, 14, 17)), fused.slice(0, 14, 17)));
+  const int threads = at::get_num_threads();
+  at::set_num_threads(3);
+  EXPECT_TRUE(at::equal(network->forward(x, y, t), fused));
+  at::set_num_threads(threads);
+  network->set_compute_type(at::kBFloat16);
+  EXPECT_FALSE(FusedSrResnet::stands_for(*network, 32, 32));
 }
 
 TEST(SrResnet, RefusesOtherChannels) {
