@@ -19,7 +19,8 @@ inline constexpr ViewChances kFirstView = {.blur = 1.0, .solarize = 0.0}, kSecon
 /// chance 0.2 grey; blurred by sigma 0.1 to 2 pixels and solarized by the chances; with `flip` mirrored half of the
 /// time. Saturation, hue and grey are of images of three channels alone.
 /// @param image  [C,H,W] in [0, 1]   @return the same shape and range
-/// Official: jiachenlei/rRCM, rrcm/dataset (the augmentation of MoCo v3).
+/// Source: Chen, Xie & He 2021, "An Empirical Study of Training Self-Supervised Vision Transformers"; so
+/// jiachenlei/rRCM.
 at::Tensor strong_view(const at::Tensor& image, const ViewChances& chances, bool flip, Chooser& choose);
 
 /// A rectangle of 8 % to 100 % of the area and sides of 3 : 4 to 4 : 3, resized to the size of the image; the whole
