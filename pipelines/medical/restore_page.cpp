@@ -21,10 +21,17 @@ struct Plane {
   double tall_mm = 1, wide_mm = 1;
 };
 
-/// The middle slice, or the middle plane across h where what changed lies along d; with the first slice at the bottom
-/// there.
-Plane middle_plane(const at::Tensor& voxels, const io::Vector3& spacing_mm, bool through) {
-  if (!through) return {voxels[voxels.size(0) / 2], spacing_mm[1], spacing_mm[0]};
+/// The middle one of the slices that the request restores.
+std::int64_t middle_slice(const RestoreRequest& request, std::int64_t depth) {
+  std::vector<std::int64_t> restored;
+  for (std::int64_t i = 0; i < depth; ++i)
+    if (request.slices.holds(i)) restored.push_back(i);
+  return restored.empty() ? depth / 2 : restored[restored.size() / 2];
+}
+
+/// A slice, or the middle plane across h where what changed lies along d; with the first slice at the bottom there.
+Plane plane_of(const at::Tensor& voxels, const io::Vector3& spacing_mm, std::int64_t slice, bool through) {
+  if (!through) return {voxels[slice], spacing_mm[1], spacing_mm[0]};
   return {voxels.select(1, voxels.size(1) / 2).flip(0), spacing_mm[2], spacing_mm[0]};
 }
 
@@ -104,15 +111,15 @@ void add_figures(io::HtmlReport& page, const OpenedScan& before, const Restorati
        {"voxels changed", std::to_string(change.voxels) + " of " + std::to_string(before.volume.voxels.numel())}});
 }
 
-void add_denoised(io::HtmlReport& page, const OpenedScan& before, const Restoration& after) {
+void add_denoised(io::HtmlReport& page, const OpenedScan& before, const Restoration& after, std::int64_t slice) {
   const double spread = std::max({3 * after.noise.sigma, 1e-6 * (after.range.high - after.range.low)});
   const DisplayWindow difference{"difference", -spread, spread};
   for (const bool through : {false, true}) {
     if (through && before.volume.voxels.size(0) < kLeastDepth) continue;
     const io::Vector3& spacing = before.volume.geometry.spacing_mm;
-    const at::Tensor x = squared(middle_plane(before.volume.voxels, spacing, through)),
-                     y = squared(middle_plane(after.voxels, spacing, through));
-    page.heading(through ? "Middle plane across the slices" : "Middle slice");
+    const at::Tensor x = squared(plane_of(before.volume.voxels, spacing, slice, through)),
+                     y = squared(plane_of(after.voxels, spacing, slice, through));
+    page.heading(through ? "Middle plane across the slices" : "Slice " + std::to_string(slice + 1));
     for (const DisplayWindow& window : display_windows(before.volume.voxels, before.modality))
       page.pictures({picture(x, window, "input: " + window_text(window, before.units)),
                      picture(y, window, "restored: " + window_text(window, before.units)),
@@ -123,8 +130,8 @@ void add_denoised(io::HtmlReport& page, const OpenedScan& before, const Restorat
 /// The input by repeated pixels beside the result, on the result's grid.
 void add_enlarged(io::HtmlReport& page, const OpenedScan& before, const Restoration& after, bool through) {
   const io::Vector3& spacing = before.volume.geometry.spacing_mm;
-  const Plane x = middle_plane(before.volume.voxels, spacing, through);
-  Plane y = middle_plane(after.voxels, spacing, through);
+  const Plane x = plane_of(before.volume.voxels, spacing, before.volume.voxels.size(0) / 2, through);
+  Plane y = plane_of(after.voxels, spacing, after.voxels.size(0) / 2, through);
   y.tall_mm /= 2;
   if (!through) y.wide_mm /= 2;
   page.heading(through ? "Middle plane across the slices" : "Middle of the middle slice");
@@ -153,13 +160,13 @@ std::vector<DisplayWindow> display_windows(const at::Tensor& voxels, Modality mo
 std::string restore_page(const std::string& item, const OpenedScan& before, const Restoration& after,
                          const RestoreRequest& request, const std::vector<std::pair<std::string, std::string>>& facts) {
   io::HtmlReport page("Restored: " + item);
-  page.paragraph("For research, not for diagnosis. Pictures show the middle of the volume.");
+  page.paragraph("For research, not for diagnosis. Pictures show the middle of what was restored.");
   page.facts(facts);
   if (request.enlarges()) {
     add_enlarged(page, before, after, request.task == "sr-through");
   } else {
     add_figures(page, before, after);
-    add_denoised(page, before, after);
+    add_denoised(page, before, after, middle_slice(request, before.volume.voxels.size(0)));
   }
   return page.page();
 }
