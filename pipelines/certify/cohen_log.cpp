@@ -12,6 +12,8 @@
 namespace reseda::certify {
 namespace {
 
+constexpr int kMostDigits = 17;
+
 std::vector<std::string_view> split(std::string_view text, char at) {
   std::vector<std::string_view> parts;
   for (std::size_t end = 0; end != std::string_view::npos;) {
@@ -37,6 +39,13 @@ double parse_amount(std::string_view text, const char* what, std::size_t line) {
   RESEDA_REQUIRE(std::isfinite(value) && value >= 0, Errc::kInput, "line ", line, ": ", what,
                  " must be a number of 0 or more, got ", text);
   return value;
+}
+
+/// The fewest significant digits that write a number as this text, from three on; three where none do.
+int digits_of(std::string_view text, double value) {
+  for (int digits = 3; digits <= kMostDigits; ++digits)
+    if (significant_digits(value, digits) == text) return digits;
+  return 3;
 }
 
 double parse_duration(std::string_view text, std::size_t line) {
@@ -69,7 +78,11 @@ class Columns {
     row.label = parse_number<std::int64_t>(of(cells, "label", line), line);
     row.predicted = parse_number<std::int64_t>(of(cells, "predict", line), line);
     row.radius.reset();
-    if (at_.count("radius") != 0) row.radius = parse_amount(of(cells, "radius", line), "radius", line);
+    if (at_.count("radius") != 0) {
+      const std::string_view text = of(cells, "radius", line);
+      row.radius = parse_amount(text, "radius", line);
+      row.radius_digits = digits_of(text, *row.radius);
+    }
     const std::string_view time = of(cells, "time", line);
     row.seconds = parse_duration(time, line);
     row.plain_seconds = time.find(':') == std::string_view::npos;
@@ -122,14 +135,16 @@ std::string cohen_header(bool with_radius) {
 std::string cohen_line(const CohenRow& row) {
   std::string line =
       std::to_string(row.index) + '\t' + std::to_string(row.label) + '\t' + std::to_string(row.predicted);
-  if (row.radius) line += '\t' + three_digits(*row.radius);
+  if (row.radius) line += '\t' + significant_digits(*row.radius, row.radius_digits);
   line += row.correct() ? "\t1\t" : "\t0\t";
   return line + (row.plain_seconds ? three_digits(row.seconds) : duration_text(row.seconds));
 }
 
-std::string three_digits(double value) {
-  std::array<char, 32> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%.2e", value);
+std::string three_digits(double value) { return significant_digits(value, 3); }
+
+std::string significant_digits(double value, int count) {
+  std::array<char, 40> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.*e", count - 1, value);
   const std::string text = buffer.data();
   const std::size_t mark = text.find('e');
   RESEDA_REQUIRE(mark != std::string::npos, Errc::kInternal, "a radius must be finite, got ", value);
@@ -139,7 +154,7 @@ std::string three_digits(double value) {
   digits.erase(1, 1);
   while (digits.size() > 1 && digits.back() == '0') digits.pop_back();
   std::string out;
-  if (exponent < -4 || exponent >= 2) {
+  if (exponent < -4 || exponent >= count - 1) {
     out = digits.substr(0, 1) + (digits.size() > 1 ? "." + digits.substr(1) : "") + text.substr(mark);
   } else if (exponent < 0) {
     out = "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;

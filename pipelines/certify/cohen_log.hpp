@@ -14,7 +14,8 @@ namespace reseda::certify {
 struct CohenRow {
   std::int64_t index = 0, label = 0;
   std::int64_t predicted = -1;         ///< -1 where it abstained
-  std::optional<double> radius = 0.0;  ///< absent in logs of predictions; else with three digits
+  std::optional<double> radius = 0.0;  ///< absent in logs of predictions
+  int radius_digits = 3;               ///< significant ones that the text has: three, or five of SmoothAdv
   double seconds = 0;
   bool plain_seconds = false;  ///< the time is written as seconds with three digits
 
@@ -42,8 +43,10 @@ CohenLog parse_cohen_log(std::string_view text);
 std::string cohen_header(bool with_radius);
 std::string cohen_line(const CohenRow& row);
 
-/// A number as Python's '{:.3}' writes it, rounded to nearest: 0.5, 1.0, 0.0314, 1e-05, 1e+02.
+/// A number as Python's '{:.3}' writes it, rounded to nearest: 0.5, 1.0, 0.0314, 1e-05, 1e+02. With other digits as
+/// '{:.5}' and so on.
 std::string three_digits(double value);
+std::string significant_digits(double value, int digits);
 /// A duration as Python's timedelta prints it, to the nearest microsecond, halves to even.
 std::string duration_text(double seconds);
 

@@ -41,6 +41,9 @@ TEST(CohenLog, WritesEveryTimeAsItCame) {
   for (const std::string text :
        {"idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t3\t3\t0.378\t1\t15.4\n20\t7\t-1\t0.0\t0\t17.0\n",
         "idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t3\t3\t0.3\t1\t0:02:30.120000\n1\t7\t7\t0.000998\t1\t0:00:14\n",
+        // with five digits, as SmoothAdv's
+        "idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t3\t3\t0.97845\t1\t0:00:14\n1\t7\t7\t1.25\t1\t0:00:14\n"
+        "2\t7\t7\t3.8e-05\t1\t0:00:14\n3\t7\t7\t1.2346e+04\t1\t0:00:14\n",
         "idx\tlabel\tpredict\tcorrect\ttime\n0\t0\t395\t0\t0:00:01.737771\n"}) {
     const CohenLog log = parse_cohen_log(text);
     std::string again = cohen_header(log.rows[0].radius.has_value()) + "\n";
