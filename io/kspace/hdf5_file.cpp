@@ -210,7 +210,7 @@ Hdf5File::Hdf5File(const std::filesystem::path& path) : name_(path.string()), fi
   std::error_code error;
   bytes_ = std::filesystem::file_size(path, error);
   RESEDA_REQUIRE(!error, Errc::kInput, name_, ": ", error.message());
-  RESEDA_REQUIRE(file_.valid(), Errc::kInput, name_, ": is not HDF5, or damaged");
+  RESEDA_REQUIRE(file_.valid(), Errc::kInput, name_, ": is not HDF5, or damaged (a NumPy array is named .npy)");
 }
 
 bool Hdf5File::has(const std::string& path) const {

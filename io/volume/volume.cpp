@@ -105,7 +105,8 @@ detail::VolumeFormat detail::volume_format(const std::filesystem::path& file, Er
   if (extension == ".nii" || extension == ".nii.gz") return VolumeFormat::kNifti;
   if (extension == ".nrrd") return VolumeFormat::kNrrd;
   if (extension == ".mha") return VolumeFormat::kMeta;
-  reseda::detail::raise(code, file.string(), ": expected a volume named .nii, .nii.gz, .nrrd or .mha");
+  reseda::detail::raise(code, file.string(),
+                        ": expected a volume named .nii, .nii.gz, .nrrd or .mha; DICOM is given as its folder");
 }
 
 const std::vector<std::string>& volume_extensions() {

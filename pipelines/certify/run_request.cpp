@@ -18,13 +18,13 @@ constexpr double kMostVotes = 1e12;
 
 void add_data(app::FlagTable& table) {
   const std::string group = "Data";
-  table.add({.name = "data",
-             .word = "DIR",
-             .help = "labelled images: CIFAR-10 binary, idx (MNIST), strip of images with labels.csv, or a folder for "
-                     "each class",
-             .group = group,
-             .hint = app::ValueHint::kFolder,
-             .required = true});
+  table.add(
+      {.name = "data",
+       .word = "DIR",
+       .help = "labelled images: CIFAR-10 binary, idx (MNIST), PNG strip, JPEG archive, or a folder for each class",
+       .group = group,
+       .hint = app::ValueHint::kFolder,
+       .required = true});
   table.add({.name = "split", .value = "test", .help = "which images", .group = group, .choices = {"test", "train"}});
   table.add({.name = "crop",
              .value = "none",

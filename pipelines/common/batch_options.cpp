@@ -20,8 +20,9 @@ FlagTable batch_flags() {
   };
   FlagTable table;
   table.add({.name = "INPUT",
-             .help = "files, folders, patterns such as 'in/**/*.wav', @list.txt with one of these per line, or - for "
-                     "standard input",
+             .help =
+                 "files, folders, patterns such as 'in/**/a*', @list.txt with one of these per line, or - for standard "
+                 "input (recordings and frames)",
              .hint = ValueHint::kFile,
 
              .repeatable = true,

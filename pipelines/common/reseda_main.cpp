@@ -26,9 +26,9 @@ struct Known {
   const char *name, *about;
 };
 constexpr std::array<Known, 5> kKnown = {{{"speech", "enhance, evaluate and train on speech recordings"},
-                                          {"medical", "restore and reconstruct medical images"},
+                                          {"medical", "restore CT, MR and PET, reconstruct from k-space"},
                                           {"infrared", "enlarge infrared images"},
-                                          {"certify", "certify classifiers by randomized smoothing"},
+                                          {"certify", "certify classifiers by randomised smoothing"},
                                           {"tools", "look at models, checkpoints and this machine"}}};
 
 std::vector<fs::path> program_folders() {

@@ -8,7 +8,7 @@ int main(int argc, char** argv) {
   using namespace reseda;
   return app::run_program(argc, argv,
                           {.name = "reseda-medical",
-                           .about = "Restores CT and MR volumes.",
+                           .about = "Restores CT, MR and PET, and reconstructs from k-space and sinograms.",
                            .verbs = {medical::evaluate_verb(), medical::reconstruct_verb(), medical::restore_verb(),
                                      medical::train_verb()}});
 }
