@@ -69,6 +69,50 @@ TEST(CertifyModel, PreparedItGivesAnImageTheSameLogitsInEveryBatch) {
   EXPECT_GT((model.logits(x, 0) - before).abs().max().item<double>(), 1e-4 * before.abs().max().item<double>());
 }
 
+/// A classifier behind an sr_resnet that knows every noise up to sigma 0.5.
+CertifyModelConfig behind_sr_resnet(std::int64_t channels) {
+  restoration::RestorationModelConfig prior;
+  prior.white = 1;
+  prior.conditional = false;
+  prior.patch = 2;
+  prior.target = "edm_f";
+  const std::string width = std::to_string(channels);
+  for (const auto& [key, value] : std::map<std::string, std::string>{{"name", "sr_resnet"},
+                                                                     {"in_channels", "12"},
+                                                                     {"condition_channels", "0"},
+                                                                     {"out_channels", "12"},
+                                                                     {"channels", width},
+                                                                     {"expansion", "1"},
+                                                                     {"blocks", "1"},
+                                                                     {"time_channels", "8"}})
+    prior.network.set(key, value);
+  for (const auto& [key, value] : std::map<std::string, std::string>{
+           {"name", "karras_ve"}, {"sigma_min", "0.1"}, {"sigma_max", "1"}, {"time", "exact"}})
+    prior.process.set(key, value);
+  prior.sampler.set("name", "bridge_ddim");
+  CertifyModelConfig config = small_classifier_config(4, 32);
+  config.denoiser = write_config(prior);
+  return config;
+}
+
+TEST(CertifyModel, BehindAFusedDenoiserToo) {
+  if (!kernels::FusedConv::supported()) GTEST_SKIP() << "this machine has no AVX2";
+  at::manual_seed(3);
+  CertifyModel model(behind_sr_resnet(16)), other(behind_sr_resnet(8));
+  for (const auto& [name, tensor] : model.denoiser()->network().tensors())
+    at::Tensor(tensor).detach().uniform_(-0.2, 0.2);
+  EXPECT_FALSE(model.takes_any_batch());
+  model.prepare(c10::kCPU, Precision::kF32);
+  other.prepare(c10::kCPU, Precision::kF32);
+  EXPECT_TRUE(model.takes_any_batch());
+  EXPECT_FALSE(other.takes_any_batch()) << "eight channels are not fused";
+  const c10::InferenceMode inference;
+  const at::Tensor x = at::rand({20, 3, 32, 32}), all = model.of_noisy(0.3)(x);
+  EXPECT_TRUE(at::equal(model.of_noisy(0.3)(x.slice(0, 7, 9)), all.slice(0, 7, 9)));
+  EXPECT_GT((all - model.of_noisy(0.2)(x)).abs().max().item<double>(), 1e-4) << "the denoiser is told the noise";
+  EXPECT_TRUE(at::equal(model.of_noisy(0)(x), model.logits(x, 0)));
+}
+
 TEST(CertifyModel, NormalisesAfterTheNoise) {
   CertifyModelConfig config = small_classifier_config();
   config.input.mean = {0.1, 0.2, 0.3};
