@@ -33,8 +33,8 @@ double time_of(const diffusion::Process& process, double ratio) {
     const diffusion::Marginal m = process.at(t);
     return m.c.scalar() / m.a.scalar();
   };
-  RESEDA_REQUIRE(noise_at(process.t_start()) >= ratio, Errc::kUsage, "smoothing.sigma ", ratio / 2,
-                 " is more than the denoiser's largest noise");
+  RESEDA_REQUIRE(noise_at(process.t_start()) >= ratio, Errc::kUsage, "sigma ", ratio / 2,
+                 " is more than the denoiser's largest noise, ", noise_at(process.t_start()) / 2);
   double low = process.t_end(), high = process.t_start();
   for (int i = 0; i < 60; ++i) {
     const double middle = 0.5 * (low + high);

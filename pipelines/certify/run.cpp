@@ -128,6 +128,18 @@ CertifyModel program_for(const std::filesystem::path& file, const ImageData& dat
   return CertifyModel::program(file, first.size(0), first.size(1));
 }
 
+/// That the model takes the first of the images.
+void require_fit(const OpenedRun& run) {
+  if (run.indices.empty()) return;
+  try {
+    model_pixels(*run.data, run.indices.front(), run.request.settings.crop, run.model.config().input);
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    const bool other = text.find("the model takes") != std::string::npos;
+    throw Error(error.code(), text + (other ? " (--model gives a classifier of other images)" : ""));
+  }
+}
+
 int run(const app::Flags& flags) {
   RunRequest request = run_request(flags);
   for (const double sigma : request.sigmas) request.at(sigma);
@@ -146,8 +158,10 @@ int run(const app::Flags& flags) {
   settings.images = opened.data->size();
   opened.indices = of_shard(settings.indices(), shard);
   require_labels(*opened.data, opened.indices, model.classes);
-  if (!opened.indices.empty()) model_pixels(*opened.data, opened.indices.front(), settings.crop, model.input);
+  require_fit(opened);
   warn_of_sigmas(model, opened.request.sigmas);
+  CounterNoise unused(0);
+  for (const double sigma : opened.request.sigmas) opened.model.under_noise(sigma, unused);  // refuses before any work
   opened.model.prepare(compute.device, compute.precision);
 
   std::int64_t not_finite = 0;
