@@ -45,6 +45,8 @@ HeldOut hold_out(ImageSet all, std::int64_t every) {
     part.images.push_back(std::move(all.images[i]));
     if (!all.full_scales.empty()) part.full_scales.push_back(all.full_scales[i]);
   }
+  RESEDA_REQUIRE(!out.training.images.empty() && (every == 0 || !out.validation.images.empty()), Errc::kInput,
+                 "training: too few images to hold out every ", every, "th; hold_out takes another number, or 0");
   return out;
 }
 

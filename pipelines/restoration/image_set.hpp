@@ -22,7 +22,7 @@ struct ImageSet {
 /// holds no image, or an image is not readable or smaller than `least` pixels a side
 ImageSet read_images(const std::vector<std::filesystem::path>& folders, std::int64_t least);
 
-/// Every n-th image apart from the rest. n = 0 holds nothing out.
+/// Every n-th image apart from the rest. n = 0 holds nothing out. @throws Error{kInput} if a part would be empty
 struct HeldOut {
   ImageSet training, validation;
 };

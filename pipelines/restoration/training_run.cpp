@@ -123,9 +123,6 @@ RestorationModel seeded_model(const TrainingRun& run) {
 
 bool run_training(const TrainingRun& run, ImageSet images) {
   HeldOut parts = hold_out(std::move(images), run.config.hold_out);
-  RESEDA_REQUIRE(!parts.training.images.empty() && (run.config.hold_out == 0 || !parts.validation.images.empty()),
-                 Errc::kInput, "training: too few images to hold out every ", run.config.hold_out,
-                 "th; hold_out takes another number, or 0");
   const RestorationModel model = seeded_model(run);
   const DegradedImages training(model, std::move(parts.training)), validation(model, std::move(parts.validation));
   return run_training(run, model, training, run.config.hold_out > 0 ? &validation : nullptr);

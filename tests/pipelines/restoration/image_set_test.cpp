@@ -32,6 +32,8 @@ TEST(ImageSetTest, HoldsOutEveryNth) {
   EXPECT_EQ(parts.validation.images[1].item<int>(), 5);
   EXPECT_EQ(parts.validation.full_scales, (std::vector<double>{2, 5}));
   EXPECT_TRUE(hold_out(set, 0).validation.images.empty());
+  EXPECT_EQ(hold_out(set, 7).validation.names, (std::vector<std::string>{"6"}));
+  expect_error(Errc::kInput, "too few images to hold out every 8th", [&] { hold_out(set, 8); });
 }
 
 TEST(RandomCropsTest, TakesEveryTurnOfPlacesInsideTheImages) {
