@@ -19,6 +19,7 @@ std::string fixed_text(double value, int decimals) {
 }
 
 std::string interval_text(const metrics::MeanInterval& interval, int decimals) {
+  if (interval.count == 1) return fixed_text(interval.mean, decimals);
   return fixed_text(interval.mean, decimals) + " [" + fixed_text(interval.low, decimals) + ", " +
          fixed_text(interval.high, decimals) + "]";
 }

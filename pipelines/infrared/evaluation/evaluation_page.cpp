@@ -30,9 +30,11 @@ void add_summary(io::HtmlReport& report, const Evaluation& evaluation) {
   }
   const std::size_t count = good_frames(evaluation).size();
   report.heading("Means over " + std::to_string(count) + (count == 1 ? " frame" : " frames"));
-  report.table(header, rows,
-               "In brackets: 95 % interval of the mean, by bootstrap over frames as if they were independent." +
-                   std::string(evaluation.has_input ? " Input: enlarged by Pillow's bicubic." : ""));
+  report.table(
+      header, rows,
+      (count == 1 ? std::string("One frame has no interval.")
+                  : "In brackets: 95 % interval of the mean, by bootstrap over frames as if they were independent.") +
+          std::string(evaluation.has_input ? " Input: enlarged by Pillow's bicubic." : ""));
   report.heading("What the numbers are");
   report.paragraph(
       "r is the reference, x the restored frame or the enlarged input, in the units of the files. R is 255 for 8-bit "

@@ -79,7 +79,7 @@ std::vector<ScoreSummary> summarise(const Evaluation& evaluation, const metrics:
 
 std::string verdict(const ScoreName& name, const ScoreSummary& summary) {
   const bool higher = name.better == app::Better::kHigher;
-  if ((!higher && name.better != app::Better::kLower) || summary.change.count == 0) return "";
+  if ((!higher && name.better != app::Better::kLower) || summary.change.count < 2) return "";
   if (summary.change.low <= 0 && summary.change.high >= 0) return "not clear";
   return (summary.change.low > 0) == higher ? "better" : "worse";
 }
@@ -125,7 +125,8 @@ std::string to_json(const Evaluation& evaluation) {
 
 std::string summary_text(const Evaluation& evaluation) {
   const std::vector<ScoreName> names = evaluation.names();
-  std::vector<std::vector<std::string>> lines = {{std::to_string(good_frames(evaluation).size()) + " frames"}};
+  const std::size_t count = good_frames(evaluation).size();
+  std::vector<std::vector<std::string>> lines = {{std::to_string(count) + (count == 1 ? " frame" : " frames")}};
   if (evaluation.has_input) lines[0].emplace_back("input");
   lines[0].emplace_back("restored");
   if (evaluation.has_input) lines[0].emplace_back("change");

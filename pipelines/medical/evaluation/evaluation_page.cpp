@@ -45,7 +45,9 @@ void add_summary(io::HtmlReport& report, const KindSummary& kind, bool input) {
   report.heading("Means over " + std::to_string(kind.slices) + (kind.slices == 1 ? " slice" : " slices") +
                  of_kind(kind.kind));
   report.table(header, rows,
-               "In brackets: 95 % interval of the mean, by bootstrap over slices as if they were independent." +
+               (kind.slices == 1
+                    ? std::string("One slice has no interval.")
+                    : "In brackets: 95 % interval of the mean, by bootstrap over slices as if they were independent.") +
                    (left_out ? " Undefined and left out: " + std::to_string(left_out) + " numbers." : std::string()));
   report.heading("What the numbers are");
   report.facts(definitions);

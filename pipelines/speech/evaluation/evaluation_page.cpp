@@ -39,11 +39,12 @@ std::string mean_cell(const ScoreTable& table, const std::vector<metrics::MeanIn
   return index ? interval_text(summary[*index], decimals) : "";
 }
 
-/// Whether the interval of a change lies on one side of zero.
+/// Whether the interval of a change lies on one side of zero; of a single file there is none.
 std::string verdict(const EvaluationPage& page, const ScoreName& score) {
   const auto index = page.table->find_column("d_" + score.key);
   if (!index) return "";
   const metrics::MeanInterval& m = page.summary[*index];
+  if (m.count < 2) return "";
   if (m.low > 0 || m.high < 0) return (m.low > 0) == (score.better == Better::kHigher) ? "better" : "worse";
   return "not clear";
 }
@@ -70,7 +71,9 @@ void add_summary(io::HtmlReport& report, const EvaluationPage& page) {
     rows.push_back(std::move(row));
   }
   report.heading("Means over " + std::to_string(table.rows.size()) + (table.rows.size() == 1 ? " file" : " files"));
-  report.table(header, rows, "In brackets: 95 % interval of the mean, by bootstrap over files.");
+  report.table(header, rows,
+               table.rows.size() == 1 ? "One file has no interval."
+                                      : "In brackets: 95 % interval of the mean, by bootstrap over files.");
 }
 
 void add_plots(io::HtmlReport& report, const EvaluationPage& page) {

@@ -113,6 +113,15 @@ TEST_F(InfraredEvaluate, MapsOfUncertaintyAreComparedWithTheErrors) {
               AllOf(HasSubstr("The same by ranks"), HasSubstr("0.000 [-1.000, 1.000]")));
 }
 
+TEST_F(InfraredEvaluate, OneFrameHasNoIntervalAndNoVerdict) {
+  const std::vector<std::string> words = two_frames();
+  for (const char* name : {"HR/b.png", "LR/b.png", "out/bx4.png"}) std::filesystem::remove(folder_ / name);
+  ASSERT_EQ(run(words, {"-o", path("report")}), 0) << message_;
+  EXPECT_THAT(printed_, AllOf(HasSubstr("1 frame "), Not(HasSubstr("["))));
+  EXPECT_THAT(folder_.read("report/report.html"),
+              AllOf(HasSubstr("One frame has no interval."), Not(HasSubstr("<td>better</td>"))));
+}
+
 TEST_F(InfraredEvaluate, DryRunWritesNothing) {
   ASSERT_EQ(run(two_frames(), {"-o", path("report"), "--dry-run"}), 0) << message_;
   EXPECT_THAT(printed_, HasSubstr("a: " + path("out/ax4.png") + " against " + path("HR/a.png") + ", input " +
