@@ -50,7 +50,9 @@ void check_steps(const std::vector<double>& depths, std::vector<StackProblem>& p
   std::vector<double> real;
   std::copy_if(steps.begin(), steps.end(), std::back_inserter(real), [](double step) { return step >= kSamePlaceMm; });
   const std::size_t repeated = steps.size() - real.size();
-  if (repeated > 0) problems.push_back({Irregular::kRepeated, text(repeated, " slices lie where another one is")});
+  if (repeated > 0)
+    problems.push_back(
+        {Irregular::kRepeated, text(repeated, repeated == 1 ? " slice lies" : " slices lie", " where another one is")});
   if (real.empty()) return;
   std::nth_element(real.begin(), real.begin() + static_cast<std::ptrdiff_t>(real.size() / 2), real.end());
   const double usual = real[real.size() / 2], tolerance = std::max(kStepTolerance * usual, kSamePlaceMm);
@@ -66,7 +68,8 @@ void check_steps(const std::vector<double>& depths, std::vector<StackProblem>& p
     }
   }
   if (missing > 0)
-    problems.push_back({Irregular::kMissing, text(missing, " slices are missing between steps of ", usual, " mm")});
+    problems.push_back({Irregular::kMissing, text(missing, missing == 1 ? " slice is missing" : " slices are missing",
+                                                  " between steps of ", usual, " mm")});
   if (least < usual || most > usual) {
     problems.push_back(
         {Irregular::kUneven, text("steps between slices are from ", least, " to ", most, " mm, mostly ", usual)});

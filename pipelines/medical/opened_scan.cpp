@@ -12,6 +12,12 @@
 namespace reseda::medical {
 namespace {
 
+/// What a person can do about it.
+const char* advice_on(io::Irregular kind) {
+  return kind == io::Irregular::kRepeated ? "; remove the copies, or choose other series with --series"
+                                          : "; it cannot be stacked, choose other series with --series";
+}
+
 io::Volume read_scan(const Scan& scan, const RestoreRequest& request) {
   if (!scan.series) return io::read_volume(scan.input.path);
   static const std::set<io::Irregular> harmless = {io::Irregular::kTilt, io::Irregular::kUneven,
@@ -19,7 +25,8 @@ io::Volume read_scan(const Scan& scan, const RestoreRequest& request) {
   for (const io::StackProblem& problem : scan.series->problems) {
     RESEDA_REQUIRE(request.task != "sr-through", Errc::kInput, scan.input.id, ": ", problem.what,
                    "; sr-through needs slices at equal distances without tilt");
-    RESEDA_REQUIRE(harmless.count(problem.kind) > 0, Errc::kInput, scan.input.id, ": ", problem.what);
+    RESEDA_REQUIRE(harmless.count(problem.kind) > 0, Errc::kInput, scan.input.id, " in ", scan.input.path.string(),
+                   ": ", problem.what, advice_on(problem.kind));
     log::warning(scan.input.id, ": ", problem.what, "; its slices are restored as they are");
   }
   return io::read_series(*scan.series, {.accept = harmless, .limits = {}});
@@ -60,10 +67,13 @@ std::array<std::int64_t, 3> scan_size(const Scan& scan) {
 }
 
 OpenedScan open_scan(const Scan& scan, const RestoreRequest& request) {
-  const std::int64_t needed = memory_needed(scan_size(scan), request);
+  const std::array<std::int64_t, 3> size = scan_size(scan);
+  RESEDA_REQUIRE(request.slices.first <= size[0], Errc::kUsage, scan.input.id, ": has ", size[0],
+                 " slices, --slices begins at ", request.slices.first);
+  const std::int64_t needed = memory_needed(size, request);
   RESEDA_REQUIRE(request.max_memory == 0 || needed <= request.max_memory, Errc::kUsage, scan.input.id, ": needs ",
                  bytes_text(needed), ", more than --max-memory ", bytes_text(request.max_memory));
-  RESEDA_REQUIRE(request.task != "sr-through" || scan_size(scan)[0] > 1, Errc::kInput, scan.input.id,
+  RESEDA_REQUIRE(request.task != "sr-through" || size[0] > 1, Errc::kInput, scan.input.id,
                  ": is a single slice; sr-through needs several");
   OpenedScan opened;
   opened.volume = read_scan(scan, request);
@@ -81,6 +91,9 @@ OpenedScan open_scan(const Scan& scan, const RestoreRequest& request) {
     const io::Volume mask = io::read_volume(request.mask);
     check_grid(mask, opened.volume, request.mask.string());
     opened.mask = mask.voxels != 0;
+    const at::Tensor chosen = opened.mask.slice(0, request.slices.first - 1, request.slices.last);
+    RESEDA_REQUIRE(chosen.any().item<bool>(), Errc::kInput, request.mask.string(),
+                   ": the mask is 0 wherever the volume would be restored");
   }
   return opened;
 }

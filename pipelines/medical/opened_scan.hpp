@@ -20,7 +20,7 @@ struct OpenedScan {
 
 /// Reads a scan and the request's mask. Of tilted or uneven stacks, and of those that lack slices, the slices are taken
 /// as they are, with a warning; through the plane they are refused.
-/// @throws Error{kInput}; Error{kUsage}: more memory is needed than the request allows
+/// @throws Error{kInput}; Error{kUsage}: more memory is needed than the request allows, or it has none of the slices
 OpenedScan open_scan(const Scan& scan, const RestoreRequest& request);
 
 /// D, H, W, without the voxels. @throws Error{kInput}

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include "io/record/file_bytes.hpp"
 #include "io/record/json_lines.hpp"
@@ -10,6 +11,9 @@
 #include "modules/core/byte_size.hpp"
 #include "pipelines/common/batch_runner.hpp"
 #include "pipelines/common/config_layers.hpp"
+#include "pipelines/common/failure.hpp"
+#include "pipelines/common/program.hpp"
+#include "pipelines/common/terminal.hpp"
 #include "pipelines/medical/restore_flags.hpp"
 #include "pipelines/medical/restore_job.hpp"
 
@@ -177,6 +181,34 @@ void print_facts(const Scan& scan, const RestoreRequest& request, const ModelsBy
               shape.c_str(), level.c_str(), bytes_text(bytes).c_str(), effort.c_str(), model.c_str());
 }
 
+/// Of every volume what a dry run finds out; one that a run would refuse is told of, and the next is looked at.
+/// @return  the exit code that a run would end with
+int print_all_facts(const std::vector<Scan>& scans, const RestoreRequest& request, const ModelsByModality& models,
+                    bool json) {
+  std::set<Errc> codes;
+  std::size_t refused = 0;
+  for (const Scan& scan : scans) {
+    try {
+      print_facts(scan, request, models, json);
+    } catch (...) {
+      const app::Failure failure = app::describe_exception(std::current_exception());
+      codes.insert(failure.code);
+      ++refused;
+      app::print_line(app::program_name() + ": " + errc_name(failure.code) + ": " + app::one_line(failure.message));
+      if (json)
+        std::puts(io::JsonObject()
+                      .add("id", scan.input.id)
+                      .add("status", "failed")
+                      .add("code", errc_name(failure.code))
+                      .add("message", failure.message)
+                      .line()
+                      .c_str());
+    }
+  }
+  if (refused == 0) return 0;
+  return refused == scans.size() && codes.size() == 1 ? static_cast<int>(*codes.begin()) : 1;
+}
+
 int restore(const app::Flags& flags) {
   const RestoreConfig config = read_restore_config(flags);
   if (app::printed_config(flags, write_config(config))) return 0;
@@ -210,9 +242,7 @@ int restore(const app::Flags& flags) {
     RESEDA_INVARIANT(scan != scans.end());
     return std::make_unique<RestoreJob>(*scan, request, models, item);
   });
-  if (options.dry_run)
-    for (const Scan& scan : scans) print_facts(scan, request, models, options.json);
-  return code;
+  return options.dry_run ? print_all_facts(scans, request, models, options.json) : code;
 }
 
 }  // namespace

@@ -3,11 +3,13 @@
 #include <ATen/ATen.h>
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 
 #include "io/record/file_bytes.hpp"
+#include "io/record/sha256.hpp"
 #include "modules/core/error.hpp"
 #include "modules/core/log.hpp"
 #include "pipelines/medical/restore_page.hpp"
@@ -21,6 +23,20 @@ void write_staged(const std::filesystem::path& staged, const std::filesystem::pa
   const io::Descriptor file(::open(staged.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
   RESEDA_REQUIRE(file.valid(), Errc::kOutput, target.string(), ": cannot write: ", std::strerror(errno));
   io::write_bytes(file.get(), bytes, target.string());
+}
+
+/// "2 to 3 of 5, the others as in the input"; empty: all of them.
+std::string slices_text(const SliceRange& range, std::int64_t count) {
+  const std::int64_t last = std::min(range.last.value_or(count), count);
+  if (range.first == 1 && last == count) return "";
+  return std::to_string(range.first) + " to " + std::to_string(last) + " of " + std::to_string(count) +
+         ", the others as in the input";
+}
+
+/// Without its name, which may be a patient's.
+std::string mask_text(const at::Tensor& mask, const std::filesystem::path& file) {
+  return std::to_string(mask.sum().item<std::int64_t>()) + " of " + std::to_string(mask.numel()) +
+         " voxels, the others as in the input, SHA-256 " + io::sha256_file(file).substr(0, 12);
 }
 
 }  // namespace
@@ -56,6 +72,9 @@ void RestoreJob::describe(const OpenedModel& model) {
                                                 metrics::noise_site_name(after_.noise.site) + ")"
                                           : ", given"));
   if (request_.strength < 1) words_.emplace_back("strength", number_text(request_.strength));
+  if (const std::string slices = slices_text(request_.slices, before_.volume.voxels.size(0)); !slices.empty())
+    words_.emplace_back("slices", slices);
+  if (before_.mask.defined()) words_.emplace_back("mask", mask_text(before_.mask, request_.mask));
   words_.insert(words_.end(), {{"model", config.name + ", SHA-256 " + model.sha256.substr(0, 12)},
                                {request_.asks_prior() ? "red-diff" : "sampler", method.to_json()},
                                {"seed", std::to_string(request_.seed)},

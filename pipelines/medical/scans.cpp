@@ -74,7 +74,13 @@ io::InputFile input_of(const io::DicomSeries& series, const std::string& id) {
 /// The series of one input that are wanted.
 std::vector<io::DicomSeries> wanted_series(const io::DicomListing& listing, const ScanSearch& search,
                                            const std::string& input) {
-  if (!search.series.empty()) return {io::choose_series(listing, search.series, input)};
+  if (!search.series.empty()) {
+    const io::DicomSeries& chosen = io::choose_series(listing, search.series, input);
+    RESEDA_REQUIRE(search.any_modality || find_modality(chosen.modality), Errc::kInput, input, ": series ",
+                   chosen.number, " is of the modality ", chosen.modality.empty() ? "none" : chosen.modality,
+                   ", not CT, MR or PT; --modality takes it for one of them");
+    return {chosen};
+  }
   std::vector<io::DicomSeries> wanted;
   for (const io::DicomSeries& series : listing.series) {
     const bool known = search.any_modality || find_modality(series.modality).has_value();
@@ -132,7 +138,12 @@ std::vector<Scan> find_scans(const std::vector<std::string>& inputs, const ScanS
   if (!others.empty()) {
     io::DiscoveryOptions options{search.recursive, io::volume_extensions(), {}};
     for (const std::string& folder : output_folders(search)) options.leave_out.emplace_back(folder);
-    for (io::InputFile& file : io::discover_inputs(others, options).files) scans.push_back({std::move(file), {}});
+    for (io::InputFile& file : io::discover_inputs(others, options).files) {
+      io::DicomListing slice;
+      RESEDA_REQUIRE(!holds_dicom(file.path.string(), slice), Errc::kUsage, file.path.string(),
+                     ": is a part of a DICOM series; give its folder in place of a pattern or list");
+      scans.push_back({std::move(file), {}});
+    }
   }
   std::sort(scans.begin(), scans.end(), [](const Scan& a, const Scan& b) { return a.input.id < b.input.id; });
   for (std::size_t k = 1; k < scans.size(); ++k)

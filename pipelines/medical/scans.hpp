@@ -27,7 +27,7 @@ struct ScanSearch {
 
 /// What inputs hold, by id: a folder or file with DICOM gives its series; all else as io::discover_inputs.
 /// @throws Error{kInput} where there is nothing, an image is damaged, or a folder of output lies in one of input;
-///         Error{kUsage} where slices of a series are given one by one
+///         Error{kUsage} where slices of a series are given one by one, or by a pattern
 std::vector<Scan> find_scans(const std::vector<std::string>& inputs, const ScanSearch& search);
 
 /// The scans as items of a batch.

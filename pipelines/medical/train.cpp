@@ -46,7 +46,7 @@ int train(const app::Flags& flags) {
   run.initial = flags.text("init");
   display.start("reading");
   VolumeSet volumes = read_volumes(flags.list("ct"), flags.list("mr"), config.task.intensity);
-  log::info(volumes.names.size(), " volumes");
+  log::info(volumes.names.size(), volumes.names.size() == 1 ? " volume" : " volumes");
   display.start("training");
   const bool finished = run.config.model.conditional
                             ? train_restoration(run, config, std::move(volumes))

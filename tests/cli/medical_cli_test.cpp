@@ -154,6 +154,10 @@ TEST_F(MedicalCli, AFileBecomesAFileAndSaysHowItWasMade) {
   const Outcome again = restore({path("v.nrrd"), "-o", path("restored.nrrd")});
   EXPECT_EQ(again.code, 5);
   EXPECT_THAT(again.err, HasSubstr("--overwrite"));
+  const Outcome masked = restore({path("v.nrrd"), "-o", path("masked.nrrd"), "--mask", path("v.nrrd"), "--noise", "9"});
+  ASSERT_EQ(masked.code, 0) << masked.err;
+  EXPECT_THAT(folder_.read("masked.nrrd"),
+              AllOf(HasSubstr("; mask "), HasSubstr(" of 4096 voxels, the others as in the input, SHA-256 ")));
 }
 
 TEST_F(MedicalCli, AKilledRunLeavesNothingAndResumesToTheSameBytes) {
@@ -190,8 +194,9 @@ TEST_F(MedicalCli, FurtherFilesAreThereAndKnownToTheNextRun) {
   const Outcome done = restore(words);
   ASSERT_EQ(done.code, 0) << done.err;
   for (const char* name : {"out/d.nii.gz", "out/u.nrrd", "out/page.html"}) EXPECT_TRUE(fs::exists(folder_ / name));
-  EXPECT_THAT(folder_.read("out/page.html"),
-              AllOf(HasSubstr("not for diagnosis"), HasSubstr(">Slice 2<"), Not(HasSubstr("Doe"))));
+  EXPECT_THAT(folder_.read("out/series-7/IM00003.dcm"), HasSubstr("; slices 1 to 2 of 4, the others as in the input;"));
+  EXPECT_THAT(folder_.read("out/page.html"), AllOf(HasSubstr("1 to 2 of 4, the others"), HasSubstr("not for diagnosis"),
+                                                   HasSubstr(">Slice 2<"), Not(HasSubstr("Doe"))));
   Words again = words;
   again.emplace_back("--force");
   EXPECT_EQ(restore(again).code, 0) << "its own files may be replaced";
@@ -300,6 +305,15 @@ TEST_F(MedicalCli, ADryRunTellsWhatItWouldDoAndWritesNothing) {
   ASSERT_EQ(dry.code, 0) << dry.err;
   EXPECT_THAT(dry.out, AllOf(HasSubstr("series-7: CT, 4 x 32 x 32, noise "), HasSubstr("of memory, model ")));
   EXPECT_FALSE(fs::exists(folder_ / "out"));
+  folder_.write("study/copy/0.dcm", slice(0, "1.2.3.5").bytes());
+  folder_.write("study/copy/1.dcm", slice(0, "1.2.3.5").uid("1.2.3.5.9").bytes());
+  write_study("study/last", 2, "1.2.3.6");
+  const Outcome some = restore({path("study"), "-o", path("out"), "--dry-run"});
+  EXPECT_EQ(some.code, 1) << some.err;
+  EXPECT_THAT(some.err, HasSubstr("1 slice lies where another one is; remove the copies"));
+  EXPECT_THAT(some.out, HasSubstr("series-7-3: CT, 2 x 32 x 32"));
+  fs::remove_all(folder_ / "study/copy");
+  fs::remove_all(folder_ / "study/last");
   const Outcome little = restore({path("study"), "-o", path("out"), "--max-memory", "10MiB"});
   EXPECT_EQ(little.code, 2);
   EXPECT_THAT(little.err, HasSubstr("more than --max-memory 10 MiB"));

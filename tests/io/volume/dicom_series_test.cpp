@@ -67,7 +67,7 @@ TEST(DicomSeries, LargePagesHoldTheVoxelsAndNoMore) {
 TEST(DicomSeries, IrregularStacksAreRefusedUnlessAccepted) {
   const TemporaryFolder missing, uneven, tilted, repeated;
   write_stack(missing, {0, 1, 2, 4, 5});
-  expect_error(Errc::kInput, "1 slices are missing between steps of 1 mm (accept 'missing'",
+  expect_error(Errc::kInput, "1 slice is missing between steps of 1 mm (accept 'missing'",
                [&] { read_volume(missing / "series"); });
   const DicomListing listing = find_series(missing / "series");
   const Volume kept = read_series(listing.series[0], {.accept = {Irregular::kMissing}});

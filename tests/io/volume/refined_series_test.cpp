@@ -154,7 +154,7 @@ TEST(RefinedSeries, RefusesWhatHasNoFinerGrid) {
   const auto refine = [](const Source& source, const at::Tensor& voxels, std::int64_t slices, std::int64_t pixels) {
     io::write_derived_series(source.folder / "out", source.series, voxels, refined(slices, pixels));
   };
-  expect_error(Errc::kOutput, "cannot write finer slices: 1 slices are missing", [&] {
+  expect_error(Errc::kOutput, "cannot write finer slices: 1 slice is missing", [&] {
     refine(missing, at::zeros({8, 2, 3}), 2, 1);
   });
   expect_error(Errc::kOutput, "the derived series is 4 x 2 x 3", [&] { refine(whole, at::zeros({2, 2, 3}), 2, 1); });

@@ -58,6 +58,9 @@ TEST(FindScans, SeriesOfOneNumberGetNamesOfTheirOwnAndOtherModalitiesStayOut) {
   const std::vector<Scan> chosen = find_scans({study}, {.series = "1.2.3.5"});
   ASSERT_EQ(chosen.size(), 1U);
   EXPECT_EQ(chosen[0].series->series_uid, "1.2.3.5");
+  expect_error(Errc::kInput, "of the modality US, not CT, MR or PT",
+               [&] { find_scans({study}, {.series = "1.2.3.6"}); });
+  EXPECT_EQ(find_scans({study}, {.series = "1.2.3.6", .any_modality = true}).size(), 1U);
 }
 
 TEST(FindScans, RefusesWhatCannotBeRight) {
@@ -73,6 +76,7 @@ TEST(FindScans, RefusesWhatCannotBeRight) {
   EXPECT_EQ(find_scans({study}, {.output = study + "-restored", .companions = {study + "-difference/"}}).size(), 1U);
   EXPECT_EQ(find_scans({study}, {.companions = {study + "/difference.nii.gz"}}).size(), 1U) << "a file is no series";
   expect_error(Errc::kUsage, "give the folder", [&] { find_scans({study + "/0.dcm", study + "/1.dcm"}, {}); });
+  expect_error(Errc::kUsage, "give its folder in place of a pattern", [&] { find_scans({study + "/*.dcm"}, {}); });
   const std::string whole = DicomBytes().position(10, 20, 2).uid("9").bytes();
   folder.write("study/9.dcm", whole.substr(0, whole.size() - 5));
   expect_error(Errc::kInput, "--skip-damaged", [&] { find_scans({study}, {}); });
@@ -105,6 +109,24 @@ TEST(OpenScan, UnevenAndTiltedStacksAreForThePlaneAlone) {
                [&] { open_scan(scan, {.task = "sr-through"}); });
 }
 
+TEST(OpenScan, RepeatedSlicesAreRefusedWithTheirFolderAndARemedy) {
+  const TemporaryFolder folder;
+  write_series(folder, "copied", {0, 1, 1});
+  const std::string place = (folder / "copied").string();
+  const Scan scan = find_scans({place}, {}).at(0);
+  expect_error(Errc::kInput, "series-7 in " + place + ": 1 slice lies where another one is; remove the copies",
+               [&] { open_scan(scan, {}); });
+}
+
+TEST(OpenScan, RefusesSlicesThatItDoesNotHave) {
+  const TemporaryFolder folder;
+  write_series(folder, "study", {0, 1, 2});
+  const Scan scan = find_scans({(folder / "study").string()}, {}).at(0);
+  expect_error(Errc::kUsage, "has 3 slices, --slices begins at 4",
+               [&] { open_scan(scan, {.slices = medical::parse_slices("4:9")}); });
+  EXPECT_EQ(open_scan(scan, {.slices = medical::parse_slices("3:9")}).volume.voxels.size(0), 3);
+}
+
 TEST(OpenScan, RefusesWhatNeedsMoreMemoryBeforeItReads) {
   const TemporaryFolder folder;
   write_series(folder, "study", {0, 1});
@@ -129,6 +151,9 @@ TEST(OpenScan, AMaskMustLieOnTheVolume) {
   const at::Tensor found = open_scan(scan, request).mask;
   EXPECT_EQ(found.sum().item<std::int64_t>(), 1);
   EXPECT_TRUE(found[1][2][3].item<bool>());
+  request.slices.last = 1;
+  expect_error(Errc::kInput, "the mask is 0 wherever", [&] { open_scan(scan, request); });
+  request.slices = {};
   marks.geometry.origin_mm[1] = 1;
   io::write_volume(mask, marks);
   expect_error(Errc::kInput, "lies elsewhere", [&] { open_scan(scan, request); });
