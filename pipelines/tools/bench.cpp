@@ -8,8 +8,10 @@
 #include "io/record/svg_plot.hpp"
 #include "modules/core/log.hpp"
 #include "pipelines/common/batch_progress.hpp"
+#include "pipelines/common/model_files.hpp"
 #include "pipelines/restoration/inverse_bench.hpp"
 #include "pipelines/restoration/solver_bench.hpp"
+#include "pipelines/tools/plain_text.hpp"
 
 namespace reseda::tools {
 namespace {
@@ -72,7 +74,7 @@ int bench_solvers(const app::Flags& flags) {
   std::vector<restoration::SolverScore> scores;
   std::vector<std::string> plots, names;
   for (const std::string& file : flags.list("model")) {
-    const restoration::RestorationModel model = restoration::RestorationModel::load(file);
+    const restoration::RestorationModel model = restoration::RestorationModel::load(app::find_model(file));
     const restoration::ImageSet images = chosen_images(flags, flags.integer("images"), model.network().time_multiple());
     display.start(model.config().name);
     const auto rows = restoration::bench_solvers(model, images, calls, compute.seed, [&](const Progress& progress) {
@@ -88,7 +90,7 @@ int bench_solvers(const app::Flags& flags) {
     io::write_file(out / ("solvers-" + names[i] + ".svg"), io::svg_file(plots[i]), existing);
   io::write_file(out / "solvers.csv", restoration::solver_csv(scores), existing);
   print_table(scores);
-  log::info("written: ", (out / "solvers.csv").string(), " and ", plots.size(), " plots");
+  log::info("written: ", (out / "solvers.csv").string(), " and ", counted(plots.size(), "plot"));
   return 0;
 }
 
@@ -165,7 +167,8 @@ int bench_inverse(const app::Flags& flags) {
   RESEDA_REQUIRE(!flags.given("samples") || count == 1, Errc::kUsage, "--samples looks at one image, got --images ",
                  count);
   const app::Compute compute = app::open_compute(flags);
-  const restoration::RestorationModel prior = restoration::RestorationModel::load(flags.list("model").front());
+  const restoration::RestorationModel prior =
+      restoration::RestorationModel::load(app::find_model(flags.list("model").front()));
   RESEDA_REQUIRE(!prior.config().conditional, Errc::kUsage, flags.list("model").front(),
                  ": sees the measurement itself; bench inverse needs a prior (conditional: false)");
   const restoration::ImageSet set = chosen_images(flags, count, prior.network().time_multiple());
@@ -211,8 +214,8 @@ app::Verb bench_verb() {
                   .required = true,
                   .positional = true});
   verb.flags.add({.name = "model",
-                  .word = "FILE",
-                  .help = "Restoration model (solvers: may be repeated), or the prior",
+                  .word = "NAME|FILE",
+                  .help = "Restoration model (solvers: may be repeated), or the prior; shipped ones by name",
                   .group = "Data",
                   .hint = app::ValueHint::kFile,
                   .required = true,

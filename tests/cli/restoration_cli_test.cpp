@@ -135,6 +135,9 @@ TEST_F(RestorationCli, BenchNamesWhatItCannotUse) {
   EXPECT_THAT(prior.err, HasSubstr("needs a prior"));
   const Outcome frame = bench({"solvers", "--model", path("frames/0.png"), "--data", path("frames"), "-o", path("t")});
   EXPECT_EQ(frame.code, 4) << frame.err;
+  const Outcome name = bench({"inverse", "--model", "medical-prio", "--data", path("frames"), "-o", path("t")});
+  EXPECT_EQ(name.code, 4);
+  EXPECT_THAT(name.err, HasSubstr("did you mean 'medical-prior'?"));
   const Outcome kind = bench({"speed", "--model", model, "--data", path("frames"), "-o", path("t")});
   EXPECT_EQ(kind.code, 2);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "t"));
