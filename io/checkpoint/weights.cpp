@@ -278,10 +278,10 @@ FoundWeights find_weights(const Checkpoint& checkpoint, const WeightsConfig& con
 
 void require_known_classes(const Checkpoint& checkpoint, const WeightsConfig& config) {
   for (const std::string& name : checkpoint.refused)
-    RESEDA_REQUIRE(matches_any(config.classes, name), Errc::kCheckpoint, "the file names the Python class ",
-                   quoted_name(name),
-                   ", which is not among those that such files name; nothing was called (--opaque reads the file "
-                   "without what such classes hold)");
+    RESEDA_REQUIRE(
+        matches_any(config.classes, name), Errc::kCheckpoint, "the file names the Python class ", quoted_name(name),
+        ", which is not among those that such files name; nothing was called (weights.classes takes it as one, and "
+        "the file is read without what it holds)");
 }
 
 }  // namespace reseda::io

@@ -64,6 +64,17 @@ ConfigNode given_model(const app::ConfigLayers& layers) {
   return model == nullptr || model->is_null() ? ConfigNode::map() : *model;
 }
 
+/// As load_checkpoint; where an error names a key that a flag sets, with the flag.
+SpeechModel load_with_flags(const std::filesystem::path& file, const PublishedCheckpoint& published,
+                            const ModelLayers& layers) {
+  try {
+    return load_checkpoint(file, published, layers);
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    throw Error(error.code(), text + (text.find("weights.classes") != std::string::npos ? " (here: --opaque)" : ""));
+  }
+}
+
 OpenedModel open_checkpoint(const app::Flags& flags) {
   RESEDA_REQUIRE(!flags.given("model"), Errc::kUsage, "--model and --checkpoint cannot be given together");
   const std::filesystem::path file = flags.text("checkpoint");
@@ -79,7 +90,7 @@ OpenedModel open_checkpoint(const app::Flags& flags) {
   RESEDA_REQUIRE(wanted.empty() || wanted == sha256, Errc::kCheckpoint, file.string(), ": its SHA-256 is ", sha256,
                  ", that of ", config.checkpoint.name, " is ", wanted);
   SpeechModel model =
-      load_checkpoint(file, config.checkpoint, {.config = given_model(layers), .overrides = given_model(set_alone)});
+      load_with_flags(file, config.checkpoint, {.config = given_model(layers), .overrides = given_model(set_alone)});
   ConfigNode effective = write_config(config);
   effective["model"] = write_config(model.config());
   return {std::move(model), config, file, sha256, effective};

@@ -23,7 +23,7 @@ io::FoundWeights wanted_weights(const app::Flags& flags, const io::Checkpoint& c
     try {
       io::require_known_classes(checkpoint, config);
     } catch (const Error& error) {
-      throw Error(error.code(), file + ": " + error.what());
+      throw Error(error.code(), file + ": " + error.what() + " (here: --opaque)");
     }
   }
   if (flags.given("weights")) choose_place(config, flags.text("weights"), checkpoint, file);

@@ -206,7 +206,7 @@ TEST_F(CertifyCli, RefusesBadData) {
   folder_.write("cut/test_batch.bin", cifar_records(2, 4).substr(0, 5000));
   expect_refused({"--data", path("cut")}, 3, "no whole number of CIFAR-10 records");
   folder_.write("whole/test_batch.bin", cifar_records(2, 4));
-  expect_refused({"--data", path("whole")}, 3, "32 x 32 pixels, the model takes 3 of 8 x 8");
+  expect_refused({"--data", path("whole")}, 3, "32 x 32 pixels, the model takes 3 of 8 x 8 (--model");
   write_strip(folder_ / "label", 6, 5);
   expect_refused({"--data", path("label")}, 3, "image 4: its label 4 is no class");
   fs::create_directories(folder_ / "empty");

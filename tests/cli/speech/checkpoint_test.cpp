@@ -202,9 +202,10 @@ TEST_F(EnhanceCheckpoint, NeverRunsWhatAFileNames) {
   file.class_module = "posix";
   file.class_name = "system";
   save();
-  refuse_file("model.ckpt",
-              "the file names the Python class 'posix.system', which is not among those that such files name; nothing "
-              "was called (--opaque reads the file without what such classes hold)");
+  refuse_file(
+      "model.ckpt",
+      "the file names the Python class 'posix.system', which is not among those that such files name; nothing "
+      "was called (weights.classes takes it as one, and the file is read without what it holds) (here: --opaque)");
   const Outcome opaque = run(
       {text("in.wav"), "-o", text("out.wav"), "--checkpoint", text("model.ckpt"), "--opaque", "-s", "sampler.steps=1"});
   EXPECT_EQ(opaque.code, 0) << opaque.err;
