@@ -144,7 +144,7 @@ TileNetworkTraits InfraredModel::traits(const PictureOptions& options) const {
   return {.scale = scale(),
           .draws_noise = options.sample,
           .multiple = std::max<std::int64_t>(1, (options.sample ? diffusion_ : guide_)->multiple() / scale()),
-          .margin = reach(*guide_) + (options.sample ? reach(*diffusion_) : 0),
+          .margin = options.sample ? std::max(reach(*guide_), reach(*diffusion_)) : reach(*guide_),
           .blend = 8,
           .preferred_tile = 640,
           .bytes_per_pixel = options.sample ? 3072 : 2048};

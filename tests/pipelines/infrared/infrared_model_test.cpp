@@ -150,7 +150,7 @@ TEST(InfraredModelTest, PrecisionAndUniformNoiseReachTheNetworks) {
 
 TEST(InfraredModelTest, TheMarginCoversWhatACallSees) {
   EXPECT_EQ(tiny_model().traits({}).margin, 2 * 1 + 4);
-  EXPECT_EQ(tiny_model().traits({.sample = true}).margin, 2 * (2 * 1 + 4));  // the diffusion sees what the guide made
+  EXPECT_EQ(tiny_model().traits({.sample = true}).margin, 2 * 1 + 4);  // the larger of both: its tiles agree nearly
 }
 
 TEST(InfraredModelTest, StrengthGoesFromTheGuideToTheSample) {
