@@ -195,6 +195,22 @@ TEST_F(ClassifierTraining, ADenoiserTakesNoiseAway) {
   expect_error(Errc::kUsage, "largest noise", [&] { model.of_noisy(0.6); });
 }
 
+TEST_F(ClassifierTraining, ADenoiserResumesToTheSameBytes) {
+  const LabelledImages images = halves(32);
+  EXPECT_TRUE(train_denoiser(prior_run(folder / "whole", 9), images));
+  restoration::TrainingRun part = prior_run(folder / "part", 9);
+  part.stop = [asked = 0]() mutable { return asked++ == 4; };
+  EXPECT_FALSE(train_denoiser(part, images));
+  part.stop = {};
+  part.resume = true;
+  EXPECT_TRUE(train_denoiser(part, images));
+  for (const char* file : {"/model.safetensors", "/state.safetensors"})
+    EXPECT_TRUE(folder.read(std::string("part") + file) == folder.read(std::string("whole") + file)) << file;
+  LabelledImages others = images;
+  others.pixels = images.pixels.flip(3);
+  expect_error(Errc::kCheckpoint, "other data", [&] { train_denoiser(part, others); });
+}
+
 TEST_F(ClassifierTraining, LearnsWhatTheDenoiserLeaves) {
   const LabelledImages images = halves(32);
   // A prior that paints everything black: what stands behind it cannot tell the classes apart, save without noise.
