@@ -1,16 +1,13 @@
 #pragma once
 
-#include <c10/core/Device.h>
-
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 
-#include "modules/core/progress.hpp"
 #include "modules/train/rrcm_schedule.hpp"
 #include "modules/train/trainer.hpp"
 #include "pipelines/certify/certify_model.hpp"
 #include "pipelines/certify/training_images.hpp"
+#include "pipelines/common/training_run.hpp"
 
 namespace reseda::certify {
 
@@ -34,16 +31,7 @@ struct ContrastConfig {
   void validate() const;
 };
 
-struct ContrastRun {
-  ContrastConfig config;
-  std::filesystem::path initial = {};  ///< model file whose weights are the first ones; empty: random ones
-  std::filesystem::path out;           ///< folder of model.safetensors, state.safetensors, log.jsonl
-  std::uint64_t seed = 0;
-  bool resume = false;
-  c10::Device device = c10::Device(c10::kCPU);
-  ProgressSink progress;       ///< (step, steps, "loss ...")
-  std::function<bool()> stop;  ///< e.g. on SIGINT: saves and returns
-};
+using ContrastRun = app::TrainingRun<ContrastConfig>;
 
 /// Pre-trains rRCM's encoder without labels (train::RrcmPretrainLoss): at every step three views of each image of a
 /// batch (itself, and two strong_view) get one noise, and one pair of neighbours is drawn from a grid of noise scales

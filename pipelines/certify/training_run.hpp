@@ -1,17 +1,14 @@
 #pragma once
 
-#include <c10/core/Device.h>
-
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 
-#include "modules/core/progress.hpp"
 #include "modules/train/smoothing_loss.hpp"
 #include "modules/train/trainer.hpp"
 #include "pipelines/certify/certify_model.hpp"
 #include "pipelines/certify/rrcm_tuning.hpp"
 #include "pipelines/certify/training_images.hpp"
+#include "pipelines/common/training_run.hpp"
 
 namespace reseda::certify {
 
@@ -39,18 +36,10 @@ struct TrainingConfig {
   void validate() const;
 };
 
-struct TrainingRun {
-  TrainingConfig config;
-  std::filesystem::path initial = {};  ///< model file whose weights are the first ones; empty: random ones
+struct TrainingRun : app::TrainingRun<TrainingConfig> {
   /// Model file of a prior (train_denoiser) that cleans what the classifier sees, here and in use; it is not trained
   /// on. Empty: none.
   std::filesystem::path denoiser = {};
-  std::filesystem::path out;  ///< folder of model.safetensors, state.safetensors, log.jsonl
-  std::uint64_t seed = 0;
-  bool resume = false;
-  c10::Device device = c10::Device(c10::kCPU);
-  ProgressSink progress;       ///< (step, steps, "loss ...")
-  std::function<bool()> stop;  ///< e.g. on SIGINT: saves and returns
 };
 
 /// Trains a classifier to be smoothed: the cross entropy of x + sigma eps, where sigma is one of the model's, drawn for

@@ -1,15 +1,13 @@
 #pragma once
 
-#include <c10/core/Device.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
 
-#include "modules/core/progress.hpp"
 #include "modules/train/trainer.hpp"
+#include "pipelines/common/training_run.hpp"
 #include "pipelines/restoration/image_set.hpp"
 #include "pipelines/restoration/restoration_model.hpp"
 #include "pipelines/restoration/training_pairs.hpp"
@@ -49,17 +47,9 @@ struct TrainingConfig {
   void validate() const;
 };
 
-struct TrainingRun {
-  TrainingConfig config;
-  std::filesystem::path initial = {};  ///< model file whose weights are the first ones; empty: random ones
-  std::filesystem::path out;           ///< folder of model.safetensors, state.safetensors, log.jsonl
-  std::uint64_t seed = 0;
-  bool resume = false;
+struct TrainingRun : app::TrainingRun<TrainingConfig> {
   std::map<std::string, std::string> metadata = {};    ///< goes into the model file beside the model's own
   std::function<void(StateDict&)> complete_file = {};  ///< adds to each model file what the model alone does not hold
-  c10::Device device = c10::Device(c10::kCPU);
-  ProgressSink progress;       ///< (step, steps, "loss ...")
-  std::function<bool()> stop;  ///< e.g. on SIGINT: saves and returns
 };
 
 /// Trains a restoration model, or a prior, on the crops of a source, at times drawn uniformly from the process's (its

@@ -1,26 +1,16 @@
 #pragma once
 
-#include <c10/core/Device.h>
-
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 
-#include "modules/core/progress.hpp"
+#include "pipelines/common/training_run.hpp"
 #include "pipelines/speech/training_config.hpp"
 
 namespace reseda::speech {
 
-struct TrainingRun {
-  TrainingConfig config;
-  std::filesystem::path pack, out;  ///< decoded audio; folder of model.safetensors, state.safetensors, log.jsonl
-  std::filesystem::path initial;    ///< a speech model of the same network to start from; empty: random weights
-  std::uint64_t seed = 0;
-  bool resume = false;
-  c10::Device device = c10::Device(c10::kCPU);
-  ProgressSink progress;       ///< (step, steps, "loss ...")
-  std::function<bool()> stop;  ///< e.g. on SIGINT: saves and returns
+struct TrainingRun : app::TrainingRun<TrainingConfig> {
+  std::filesystem::path pack = {};  ///< decoded audio
 };
 
 /// Trains a speech model. Every save_every steps the folder gets the averaged model and the whole training state, each
