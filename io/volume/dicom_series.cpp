@@ -63,7 +63,9 @@ ReadFacts read_file(const DicomSeries& series, const detail::FileSlices& slices,
     detail::check_slice(file, format, series, slice);
     const detail::Samples samples = pixels.read(slice.frame, decoded);
     const detail::DicomFrame& frame = frames[static_cast<std::size_t>(slice.frame)];
-    if (detail::rescale(samples, frame, format, padding ? &*padding : nullptr, {voxels + k * count, count}))
+    const std::span<float> place(voxels + k * count, count);
+    detail::populate(place);
+    if (detail::rescale(samples, frame, format, padding ? &*padding : nullptr, place))
       facts.padding.emplace_back(k, padding_of(samples, format, *padding));
     const double a = frame.slope * format.lowest() + frame.intercept;
     const double b = frame.slope * format.highest() + frame.intercept;
@@ -127,7 +129,7 @@ Volume read_series(const DicomSeries& series, const SeriesReading& reading) {
   volume.metadata = {{"modality", series.modality}, {"units", series.units}};
   volume.even = std::none_of(series.problems.begin(), series.problems.end(),
                              [](const StackProblem& problem) { return problem.kind != Irregular::kTilt; });
-  volume.voxels = detail::voxel_memory({depth, series.rows, series.columns}, at::kFloat);
+  volume.voxels = at::empty({depth, series.rows, series.columns}, at::kFloat);
   float* voxels = volume.voxels.mutable_data_ptr<float>();
   const detail::QuietGdcm quiet;
   std::vector<ReadFacts> facts(files.size());
