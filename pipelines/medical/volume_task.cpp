@@ -42,6 +42,17 @@ double between(Chooser& choose, double low, double high) {
   return std::exp(choose.uniform(std::log(low), std::log(high)));
 }
 
+/// The slices of a volume of any modality as CT shows soft tissue and bone (DegradedVolumes), numbers.
+at::Tensor toned(const at::Tensor& x, const IntensityConfig& intensity, Chooser& choose) {
+  const double range = intensity.ct_high - intensity.ct_low;
+  const double level = choose.uniform(-100.0, 60.0), contrast = between(choose, 20.0, 200.0),
+               edge = choose.uniform(-1000.0, 1000.0);
+  const at::Tensor dark = (1.0 - x / 0.2).clamp_(0.0, 1.0);
+  const at::Tensor hu =
+      level + (choose.chance(0.5) ? contrast : -contrast) * x + edge * dark.square() * (3.0 - 2.0 * dark);
+  return ((hu - intensity.ct_low) / range).clamp_(intensity.least, intensity.most);
+}
+
 at::Tensor rician(const at::Tensor& x, double sigma, NoiseSource& noise, const DrawKey& key) {
   const at::Tensor n = noise.normal(key, {2, x.size(0), x.size(1), x.size(2)});
   return at::hypot(x + sigma * n[0], sigma * n[1]);
@@ -129,10 +140,12 @@ DegradedVolumes::DegradedVolumes(VolumeSet volumes, VolumeTaskConfig task, Volum
                    Errc::kInput, volumes_.names[v], ": no axis across which pixels are about square");
 }
 
-at::Tensor DegradedVolumes::stack(Chooser& choose, const at::Tensor& voxels, std::int64_t axis,
-                                  std::int64_t size) const {
+bool DegradedVolumes::toned_as_ct(std::size_t volume) const { return task_.modality == "ct" && !volumes_.ct[volume]; }
+
+at::Tensor DegradedVolumes::stack(Chooser& choose, const at::Tensor& voxels, std::int64_t axis, std::int64_t size,
+                                  double farthest) const {
   const std::int64_t n = task_.neighbours;
-  const double zoom = choose.uniform(1.0, degradation_.zoom), distance = between(choose, 1.0 / 3, 3.0);
+  const double zoom = choose.uniform(1.0, degradation_.zoom), distance = between(choose, 1.0 / 3, farthest);
   const auto cut = static_cast<std::int64_t>(std::ceil(static_cast<double>(size) / zoom));
   const at::Tensor some = voxels.select(axis, 0);
   RESEDA_REQUIRE(some.size(0) >= cut && some.size(1) >= cut, Errc::kInput, "training crops of ", cut,
@@ -162,7 +175,7 @@ at::Tensor DegradedVolumes::crop(Chooser& choose, std::size_t volume, std::int64
   at::Tensor slices;
   for (int tries = 0; tries < 8; ++tries) {
     const std::int64_t axis = axes[static_cast<std::size_t>(choose.below(static_cast<std::int64_t>(axes.size())))];
-    slices = stack(choose, volumes_.voxels[volume], axis, size);
+    slices = stack(choose, volumes_.voxels[volume], axis, size, toned_as_ct(volume) ? 6.0 : 3.0);
     if (slices[task_.neighbours].std().item<double>() > 0.03) break;
   }
   return turned(slices, choose);
@@ -178,9 +191,13 @@ Pairs DegradedVolumes::draw(std::int64_t count, std::int64_t size, std::uint64_t
     Chooser choose(seed, item, "crop", number);
     const auto volume = static_cast<std::size_t>(choose.below(static_cast<std::int64_t>(volumes_.names.size())));
     at::Tensor x = crop(choose, volume, size), y;
+    const bool toned_slices = toned_as_ct(volume), ct = volumes_.ct[volume] || toned_slices;
     double own = 0, sigma = 0;
-    if (degradation_.own_noise > 0 && choose.chance(0.5)) own = choose.uniform(0.0, degradation_.own_noise);
-    if (volumes_.ct[volume]) {
+    if (toned_slices)
+      x = toned(x, task_.intensity, choose);
+    else if (degradation_.own_noise > 0 && choose.chance(0.5))
+      own = choose.uniform(0.0, degradation_.own_noise);
+    if (ct) {
       if (own > 0) x = x + own * tomographic_noise(x.size(0), size, choose, noise, {item, "own noise", number});
     } else if (own > 0) {
       x = rician(x, own, noise, {item, "own noise", number});
@@ -190,7 +207,7 @@ Pairs DegradedVolumes::draw(std::int64_t count, std::int64_t size, std::uint64_t
     } else {
       sigma = between(choose, degradation_.noise_low, degradation_.noise_high);
       const DrawKey key{item, "measurement noise", number};
-      if (volumes_.ct[volume]) {
+      if (ct) {
         const at::Tensor level = sigma * uneven_field(size, degradation_.unevenness, choose);
         y = x + level * tomographic_noise(x.size(0), size, choose, noise, key);
       } else {

@@ -83,6 +83,11 @@ at::Tensor uneven_field(std::int64_t size, double unevenness, Chooser& choose);
 /// tomographic_noise, MR by Rician noise sqrt((x + sigma n1)^2 + (sigma n2)^2); for super-resolution by means of 2 x 2
 /// or 2 x 1 pixels, enlarged again by cubic interpolation. Neighbours lie at distances drawn from a third to three
 /// slices, between slices by linear interpolation, mirrored at the ends.
+///
+/// Where a model is for CT alone (task.modality), MR volumes stand for anatomy that no CT shows, heads above all: their
+/// numbers x become HU by a drawn curve level + contrast x + edge s(1 - x / 0.2), s(t) = 3 t^2 - 2 t^3 for t in [0,1],
+/// level -100 to 60 HU, contrast 20 to 200 HU of either sign, edge -1000 to 1000 HU (what is dark becomes air or bone),
+/// with CT noise, none of it their own, and neighbours up to six slices away, as thick slices have.
 /// Draws: "crop N" (crop, noise).
 class DegradedVolumes final : public restoration::PairSource {
  public:
@@ -92,7 +97,9 @@ class DegradedVolumes final : public restoration::PairSource {
   std::string contents() const override;
 
  private:
-  at::Tensor stack(Chooser& choose, const at::Tensor& voxels, std::int64_t axis, std::int64_t size) const;
+  at::Tensor stack(Chooser& choose, const at::Tensor& voxels, std::int64_t axis, std::int64_t size,
+                   double farthest) const;
+  bool toned_as_ct(std::size_t volume) const;
   at::Tensor crop(Chooser& choose, std::size_t volume, std::int64_t size) const;
 
   VolumeSet volumes_;

@@ -78,6 +78,40 @@ TEST(VolumeTaskTest, MrNoiseIsRician) {
   EXPECT_NEAR(mean, 0.1 * std::sqrt(std::acos(-1.0) / 2), 0.01);
 }
 
+TEST(VolumeTaskTest, MrVolumesStandForSoftTissueAndBoneInAModelForCt) {
+  const VolumeTaskConfig task{
+      .modality = "ct", .intensity = {.ct_low = -1000, .ct_high = 1000, .least = -0.25, .most = 1.25}, .neighbours = 0};
+  const VolumeDegradation degradation{.noise_low = 1e-6, .noise_high = 1e-6, .own_noise = 0.5, .sigma_error = 0};
+  // One half dark, one half grey from 0.3 to 0.9.
+  const at::Tensor row = at::cat({at::zeros({32}), at::linspace(0.3, 0.9, 32)});
+  const DegradedVolumes source(one_volume(row.expand({5, 64, 64}).contiguous(), false), task, degradation);
+  const Pairs pairs = source.draw(24, 64, 1, 0);
+  EXPECT_LT((pairs.y - pairs.x0).abs().max().item<double>(), 1e-4);  // no noise of their own
+  int rising = 0, falling = 0, bone = 0, air = 0;
+  for (std::int64_t i = 0; i < 24; ++i) {
+    // Whole slices along all axes: [0,H,W] holds the row along one of its axes, perhaps mirrored; or one value only.
+    at::Tensor x = 1000.0 * pairs.x0[i][0];
+    if (x.std(0).max().item<double>() > x.std(1).max().item<double>()) x = x.t();
+    at::Tensor line = x[0];
+    if (line.narrow(0, 32, 32).std().item<double>() < 1e-3) line = line.flip(0);
+    const double dark = line[0].item<double>(), first = line[32].item<double>(), last = line[63].item<double>();
+    const double contrast = (last - first) / 0.6;  // HU from number 0 to number 1
+    EXPECT_GE(std::abs(contrast), 20 - 0.1);
+    EXPECT_LE(std::abs(contrast), 200 + 0.1);
+    EXPECT_NEAR(line[40].item<double>(), first + contrast * 0.6 * 8 / 31, 0.1);
+    const double level = first - 0.3 * contrast, edge = dark - level;
+    EXPECT_GE(level, -100 - 0.1);
+    EXPECT_LE(level, 60 + 0.1);
+    EXPECT_LE(std::abs(edge), 1000);
+    ++(contrast > 0 ? rising : falling);
+    ++(edge > 0 ? bone : air);
+  }
+  EXPECT_GT(rising, 2);
+  EXPECT_GT(falling, 2);
+  EXPECT_GT(bone, 2);
+  EXPECT_GT(air, 2);
+}
+
 TEST(VolumeTaskTest, EnlargingStartsFromMeansOfPixels) {
   const VolumeTaskConfig task{.task = "super_resolution", .neighbours = 0};
   // Columns alternate: means of 2 x 2 pixels are grey, means of 2 x 1 are grey or change nothing, as the crop lies.
