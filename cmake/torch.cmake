@@ -31,6 +31,13 @@ target_include_directories(reseda_torch SYSTEM INTERFACE $<BUILD_INTERFACE:${Tor
                            $<BUILD_INTERFACE:${Torch_ROOT}/include/torch/csrc/api/include>)
 target_link_libraries(reseda_torch INTERFACE $<BUILD_INTERFACE:${Torch_ROOT}/lib/libtorch_cpu.so>
                       $<BUILD_INTERFACE:${Torch_ROOT}/lib/libc10.so> Threads::Threads ${CMAKE_DL_LIBS})
+# The OpenMP runtime that LibTorch brings is GCC's: modules/core/parallel.cpp shares it. A second one would spread loops
+# inside LibTorch's loops, so other compilers go without.
+file(GLOB torch_openmp ${Torch_ROOT}/lib/libgomp*.so*)
+if(torch_openmp AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  set(RESEDA_OPENMP_FLAGS -fopenmp)
+  target_link_libraries(reseda_torch INTERFACE $<BUILD_INTERFACE:${torch_openmp}>)
+endif()
 target_link_options(reseda_torch INTERFACE $<BUILD_INTERFACE:-Wl,-rpath-link,${Torch_ROOT}/lib>)
 list(APPEND CMAKE_BUILD_RPATH ${Torch_ROOT}/lib)
 set(CMAKE_INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR} ${Torch_ROOT}/lib)

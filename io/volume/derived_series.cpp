@@ -1,7 +1,6 @@
 #include "io/volume/derived_series.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +15,7 @@
 #include "io/volume/series_files.hpp"
 #include "modules/core/config_node.hpp"
 #include "modules/core/error.hpp"
+#include "modules/core/parallel.hpp"
 
 namespace reseda::io {
 namespace {
@@ -87,7 +87,7 @@ void set_uids(std::vector<detail::DerivedFile>& files, const DicomSeries& source
               const Derivation& derivation) {
   std::vector<std::string> prints(static_cast<std::size_t>(voxels.size(0)));
   const std::size_t slice_bytes = voxels.nbytes() / prints.size();
-  at::parallel_for(0, voxels.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, voxels.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto k = static_cast<std::size_t>(begin); k < static_cast<std::size_t>(end); ++k)
       prints[k] =
           detail::fingerprint({static_cast<const char*>(voxels.const_data_ptr()) + k * slice_bytes, slice_bytes});
@@ -123,7 +123,7 @@ DerivedSeries write_derived_series(const std::filesystem::path& folder, const Di
   std::vector<detail::DerivedFile> files = plan_files(source, derivation.refinement.slices);
   set_uids(files, source, values, derivation);
   std::vector<detail::WrittenFile> written(files.size());
-  at::parallel_for(0, static_cast<std::int64_t>(files.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, static_cast<std::int64_t>(files.size()), 1, [&](std::int64_t begin, std::int64_t end) {
     std::vector<std::string> room;
     for (auto f = static_cast<std::size_t>(begin); f < static_cast<std::size_t>(end); ++f)
       written[f] =

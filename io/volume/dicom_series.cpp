@@ -1,7 +1,6 @@
 #include "io/volume/dicom_series.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cmath>
@@ -18,6 +17,7 @@
 #include "io/volume/slice_values.hpp"
 #include "io/volume/voxel_memory.hpp"
 #include "modules/core/error.hpp"
+#include "modules/core/parallel.hpp"
 
 namespace reseda::io {
 namespace {
@@ -133,7 +133,7 @@ Volume read_series(const DicomSeries& series, const SeriesReading& reading) {
   float* voxels = volume.voxels.mutable_data_ptr<float>();
   const detail::QuietGdcm quiet;
   std::vector<ReadFacts> facts(files.size());
-  at::parallel_for(0, static_cast<std::int64_t>(files.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, static_cast<std::int64_t>(files.size()), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto f = static_cast<std::size_t>(begin); f < static_cast<std::size_t>(end); ++f)
       facts[f] = read_file(series, files[f], voxels);
   });

@@ -1,7 +1,6 @@
 #include "modules/core/noise.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/rand.h>
@@ -12,6 +11,7 @@
 #include <numbers>
 
 #include "modules/core/error.hpp"
+#include "modules/core/parallel.hpp"
 #include "modules/core/philox_stream.hpp"
 
 namespace reseda {
@@ -53,7 +53,7 @@ at::Tensor CounterNoise::normal(const DrawKey& key, at::IntArrayRef shape, at::S
   auto* values = static_cast<float*>(out.data_ptr());
   const PhiloxStream stream = philox_stream(seed_, key.item, key.stream, key.step);
   const double scale = complex ? std::sqrt(0.5) : 1.0;
-  at::parallel_for(0, count, 1 << 14, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, count, 1 << 14, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end;) {
       const std::uint64_t index = first + static_cast<std::uint64_t>(i);
       const auto pair = normal_pair(stream.block(index / 2));

@@ -1,8 +1,8 @@
 #include "modules/core/random_words.hpp"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
+#include "modules/core/parallel.hpp"
 #include "modules/core/philox_stream.hpp"
 
 namespace reseda {
@@ -11,7 +11,7 @@ at::Tensor random_words(std::uint64_t seed, const DrawKey& key, at::IntArrayRef 
   at::Tensor out = at::empty(shape, at::TensorOptions().dtype(at::kLong));
   auto* values = out.data_ptr<std::int64_t>();
   const PhiloxStream stream = philox_stream(seed, key.item, key.stream, key.step);
-  at::parallel_for(0, out.numel(), 1 << 14, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, out.numel(), 1 << 14, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end;) {
       const std::uint64_t index = key.first + static_cast<std::uint64_t>(i);
       const auto block = stream.block(index / 2);

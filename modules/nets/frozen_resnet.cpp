@@ -1,13 +1,13 @@
 #include "modules/nets/frozen_resnet.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <memory>
 #include <string>
 
 #include "modules/core/error.hpp"
+#include "modules/core/parallel.hpp"
 #include "modules/nets/cifar_resnet.hpp"
 
 namespace reseda::nets {
@@ -99,7 +99,7 @@ at::Tensor FrozenResnet::forward(const at::Tensor& x) const {
   const float* from = images.data_ptr<float>();
   float* to = out.data_ptr<float>();
   const std::int64_t most = std::clamp<std::int64_t>(kGroupPixels / (height * width), 1, kMostInGroup);
-  at::parallel_for(0, (count + most - 1) / most, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, (count + most - 1) / most, 1, [&](std::int64_t begin, std::int64_t end) {
     std::unique_ptr<Workspace> space;
     for (std::int64_t first = begin * most; first < std::min(end * most, count); first += most) {
       const std::int64_t group = std::min(most, count - first);

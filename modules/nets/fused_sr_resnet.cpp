@@ -1,12 +1,12 @@
 #include "modules/nets/fused_sr_resnet.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <memory>
 
 #include "modules/core/error.hpp"
+#include "modules/core/parallel.hpp"
 #include "modules/nets/sr_resnet.hpp"
 
 namespace reseda::nets {
@@ -79,7 +79,7 @@ at::Tensor FusedSrResnet::forward(const at::Tensor& x) const {
   const float* from = images.data_ptr<float>();
   auto* to = out.data_ptr<float>();
   const std::int64_t most = std::max<std::int64_t>(1, kGroupPixels / pixels);
-  at::parallel_for(0, (count + most - 1) / most, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, (count + most - 1) / most, 1, [&](std::int64_t begin, std::int64_t end) {
     std::unique_ptr<Workspace> space;
     for (std::int64_t first = begin * most; first < std::min(end * most, count); first += most) {
       const std::int64_t group = std::min(most, count - first);

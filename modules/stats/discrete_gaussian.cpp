@@ -1,7 +1,6 @@
 #include "modules/stats/discrete_gaussian.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <boost/math/special_functions/erf.hpp>
@@ -9,6 +8,7 @@
 #include <cmath>
 
 #include "modules/core/error.hpp"
+#include "modules/core/parallel.hpp"
 
 namespace reseda::stats {
 namespace {
@@ -54,7 +54,7 @@ at::Tensor DiscreteGaussian::levels(const at::Tensor& words) const {
   at::Tensor out = at::empty(words.sizes(), at::kInt);
   const auto* from = source.data_ptr<std::int64_t>();
   auto* to = out.data_ptr<std::int32_t>();
-  at::parallel_for(0, out.numel(), 1 << 14, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, out.numel(), 1 << 14, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) to[i] = level(static_cast<std::uint64_t>(from[i]));
   });
   return out;

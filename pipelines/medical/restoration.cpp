@@ -17,9 +17,11 @@ constexpr std::int64_t kLeastMove = 8, kMostMove = 32;
 
 using Engine = std::variant<VolumeRestorer, PriorRestorer>;
 
-Engine engine_of(const OpenedModel& model, const RestoreRequest& request) {
+Engine engine_of(const OpenedModel& model, const RestoreRequest& request, const at::Tensor& voxels) {
   if (request.asks_prior()) return PriorRestorer(model.model, request.prior);
-  return VolumeRestorer(model.model, request.restorer);
+  VolumeRestorerConfig config = request.restorer;
+  config.at_once = threads_used({voxels.size(0), voxels.size(1), voxels.size(2)}, request);
+  return VolumeRestorer(model.model, std::move(config));
 }
 
 /// One run of the restoration with what its steps share.
@@ -31,7 +33,7 @@ class Restoring {
         request_(request),
         item_(item),
         progress_(progress),
-        engine_(engine_of(model, request)),
+        engine_(engine_of(model, request, scan.volume.voxels)),
         noise_(request.seed) {
     out_.range = intensity_range(scan.volume.voxels, scan.modality == Modality::kCt, model.model.task.intensity, item);
   }

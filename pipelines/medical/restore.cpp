@@ -1,5 +1,7 @@
 #include "pipelines/medical/restore.hpp"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <set>
@@ -216,6 +218,7 @@ int restore(const app::Flags& flags) {
   RestoreRequest request = request_of(flags, config);
   const app::Compute compute = app::open_compute(flags);
   request.seed = compute.seed;
+  request.restorer.at_once = compute.device.is_cpu() ? at::get_num_threads() : 1;
   using Use = ModelsByModality::Use;
   const Use use = request.asks_prior() ? Use::kPrior : request.enlarges() ? Use::kEnlarge : Use::kDenoise;
   ModelsByModality models(flags.text("model"), use, compute.device, compute.precision);

@@ -14,6 +14,9 @@ constexpr std::int64_t kProgramBytes = std::int64_t{350} << 20;
 constexpr std::int64_t kDenoiseBytes = 16, kInPlaneBytes = 80, kThroughBytes = 48;
 constexpr std::int64_t kReportBytes = 4, kDifferenceBytes = 8, kMaskBytes = 6, kDeviationBytes = 20, kWaitingBytes = 12;
 
+/// What each further thread holds.
+constexpr std::int64_t kThreadBytes = std::int64_t{80} << 20;
+
 /// Red-diff: bytes of a pixel of the largest plane that the network sees, and seconds of a pixel of a call.
 constexpr std::int64_t kPriorBytes = 2000;
 constexpr double kPriorSeconds = 2e-5;
@@ -24,6 +27,19 @@ std::int64_t slice_number(const std::string& text, const std::string& whole) {
   RESEDA_REQUIRE(error == std::errc() && end == text.data() + text.size() && number >= 1, Errc::kUsage,
                  "--slices must be A:B with slices counted from 1, got '", whole, "'");
   return number;
+}
+
+std::int64_t memory_of_one_thread(const std::array<std::int64_t, 3>& size, const RestoreRequest& request) {
+  std::int64_t each = request.task == "denoise"      ? kDenoiseBytes
+                      : request.task == "sr-inplane" ? kInPlaneBytes
+                                                     : kThroughBytes;
+  if (!request.report.empty()) each += kReportBytes;
+  if (!request.difference.empty()) each += kDifferenceBytes;
+  if (!request.mask.empty()) each += kMaskBytes;
+  if (!request.deviation.empty()) each += kDeviationBytes;
+  if (request.items > 1) each += request.enlarges() ? 4 * kWaitingBytes : kWaitingBytes;
+  const std::int64_t network = request.asks_prior() ? prior_work(size, request).pixels * kPriorBytes : 0;
+  return kProgramBytes + network + size[0] * size[1] * size[2] * each;
 }
 
 }  // namespace
@@ -40,16 +56,16 @@ SliceRange parse_slices(const std::string& text) {
 }
 
 std::int64_t memory_needed(const std::array<std::int64_t, 3>& size, const RestoreRequest& request) {
-  std::int64_t each = request.task == "denoise"      ? kDenoiseBytes
-                      : request.task == "sr-inplane" ? kInPlaneBytes
-                                                     : kThroughBytes;
-  if (!request.report.empty()) each += kReportBytes;
-  if (!request.difference.empty()) each += kDifferenceBytes;
-  if (!request.mask.empty()) each += kMaskBytes;
-  if (!request.deviation.empty()) each += kDeviationBytes;
-  if (request.items > 1) each += request.enlarges() ? 4 * kWaitingBytes : kWaitingBytes;
-  const std::int64_t network = request.asks_prior() ? prior_work(size, request).pixels * kPriorBytes : 0;
-  return kProgramBytes + network + size[0] * size[1] * size[2] * each;
+  return memory_of_one_thread(size, request) + (threads_used(size, request) - 1) * kThreadBytes;
+}
+
+std::int64_t threads_used(const std::array<std::int64_t, 3>& size, const RestoreRequest& request) {
+  if (request.asks_prior()) return 1;
+  const std::int64_t planes = request.task == "sr-through" ? size[1] : size[0];
+  std::int64_t most = std::min(request.restorer.at_once, planes);
+  if (request.max_memory > 0)
+    most = std::min(most, 1 + (request.max_memory - memory_of_one_thread(size, request)) / kThreadBytes);
+  return std::max<std::int64_t>(most, 1);
 }
 
 PriorWork prior_work(const std::array<std::int64_t, 3>& size, const RestoreRequest& request) {

@@ -50,7 +50,11 @@ struct RestoreRequest {
   io::Refinement refinement() const { return {task == "sr-through" ? 2 : 1, task == "sr-inplane" ? 2 : 1}; }
 };
 
-/// Bytes that restoring a volume of D x H x W takes at most, this program and its model included.
+/// Slices of a volume of D x H x W that are restored at the same time, each on one thread: as many as there are threads
+/// and as fit into max_memory, but one.
+std::int64_t threads_used(const std::array<std::int64_t, 3>& size, const RestoreRequest& request);
+
+/// Bytes that restoring it takes at most with these threads, this program and its model included.
 std::int64_t memory_needed(const std::array<std::int64_t, 3>& size, const RestoreRequest& request);
 
 /// What red-diff costs for a volume of D x H x W.

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 
 #include "modules/core/error.hpp"
+#include "modules/core/parallel.hpp"
 
 namespace reseda::medical {
 namespace {
@@ -66,6 +68,12 @@ at::Tensor turned_back(at::Tensor slices, int way) {
 /// Slices that are restored in one go: as many small ones as fill a large one.
 constexpr std::int64_t kPixelsAtOnce = 262144;
 
+/// Slices that follow each other, and which of them are asked for.
+struct Group {
+  std::int64_t first, end;
+  std::vector<std::int64_t> wanted;
+};
+
 /// A slice with its neighbours, mirrored at the ends of the stack: [1,2n+1,H,W].
 at::Tensor neighbourhood(const at::Tensor& numbers, std::int64_t axis, std::int64_t index, std::int64_t n) {
   const std::int64_t last = numbers.size(axis) - 1;
@@ -102,15 +110,20 @@ at::Tensor VolumeRestorer::restore(const at::Tensor& numbers, std::int64_t axis,
                      group =
                          std::max<std::int64_t>(kPixelsAtOnce * count / std::max<std::int64_t>(numbers.numel(), 1), 1);
   // A group is computed whole wherever one of its slices is wanted: what the network sees has one shape for any choice.
+  std::vector<Group> groups;
   for (std::int64_t first = 0; first < count; first += group) {
-    const std::int64_t end = std::min(first + group, count);
-    std::vector<std::int64_t> places;
+    Group one{first, std::min(first + group, count), {}};
+    for (std::int64_t i = first; i < one.end; ++i)
+      if (!wanted || wanted(i)) one.wanted.push_back(i);
+    if (!one.wanted.empty()) groups.push_back(std::move(one));
+  }
+  std::mutex mutex;
+  std::int64_t done = 0;
+  const auto restore_group = [&](std::int64_t number) {
+    const Group& these = groups[static_cast<std::size_t>(number)];
     std::vector<at::Tensor> seen;
-    for (std::int64_t i = first; i < end; ++i) {
-      if (!wanted || wanted(i)) places.push_back(i);
+    for (std::int64_t i = these.first; i < these.end; ++i)
       seen.push_back(neighbourhood(numbers, axis, i, model_.task.neighbours));
-    }
-    if (places.empty()) continue;
     const at::Tensor slices = (2.0 * at::cat(seen).clamp_(range.least, range.most) - 1.0).to(device),
                      level = at::full({slices.size(0)}, static_cast<float>(sigma));
     at::Tensor change;
@@ -124,10 +137,13 @@ at::Tensor VolumeRestorer::restore(const at::Tensor& numbers, std::int64_t axis,
       change = change.defined() ? change + one : one;
     }
     change = (change * (0.5 / static_cast<double>(config_.turns))).cpu();
-    for (const std::int64_t i : places) out.select(axis, i).add_(change[i - first][0]);
-    RESEDA_REQUIRE(!progress || progress({end, count, ""}), Errc::kInterrupted, "stopped after slice ", end, " of ",
-                   count);
-  }
+    for (const std::int64_t i : these.wanted) out.select(axis, i).add_(change[i - these.first][0]);
+    const std::scoped_lock lock(mutex);
+    done += these.end - these.first;
+    RESEDA_REQUIRE(!progress || progress({done, count, ""}), Errc::kInterrupted, "stopped after ", done, " of ", count,
+                   " slices");
+  };
+  parallel_items(static_cast<std::int64_t>(groups.size()), config_.at_once, restore_group);
   return out;
 }
 

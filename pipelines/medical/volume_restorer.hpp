@@ -19,12 +19,14 @@ struct VolumeRestorerConfig {
   ConfigNode sampler = {};  ///< in place of the model's own
   std::int64_t turns = 2;   ///< the mean of restorations of the slice turned and mirrored in 1 to 8 ways
   diffusion::Tiling tiling = {};
+  std::int64_t at_once = 1;  ///< groups of slices that are restored at the same time, at most one a thread
 };
 
 /// Restores volumes slice by slice; the network sees each slice with its neighbours, by tiles. Numbers as in
-/// IntensityRange. All slices of a run share one field of the sampler's noise, so that it does not flicker from slice
-/// to slice. What lies outside the range that the model was trained on passes: out = in + (x0 - clamp(in)). Draws:
-/// those of the sampler under the item.
+/// IntensityRange. On a CPU groups of slices are restored at the same time, each on one thread (parallel_items), so
+/// that voxels do not depend on the number of threads. All slices of a run share one field of the sampler's noise, so
+/// that it does not flicker from slice to slice. What lies outside the range that the model was trained on passes: out
+/// = in + (x0 - clamp(in)). Draws: those of the sampler under the item.
 class VolumeRestorer {
  public:
   /// @param model  valid as long as this is; its network is on the device of the volumes

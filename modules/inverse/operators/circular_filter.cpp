@@ -1,7 +1,6 @@
 #include "modules/inverse/operators/circular_filter.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include "modules/core/error.hpp"
@@ -11,6 +10,7 @@
 #include <mutex>
 #include <new>
 
+#include "modules/core/parallel.hpp"
 #include "modules/core/planner_lock.hpp"
 #endif
 
@@ -85,7 +85,7 @@ at::Tensor CircularFilter::operator()(const at::Tensor& x, const at::Tensor& tra
     const float* from = in.const_data_ptr<float>();
     float* to = out.data_ptr<float>();
     const auto* factors = scaled.const_data_ptr<c10::complex<float>>();
-    at::parallel_for(0, in.numel() / plans_->pixels, 1, [&](std::int64_t first, std::int64_t last) {
+    parallel_for(0, in.numel() / plans_->pixels, 1, [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t i = first * plans_->pixels; i < last * plans_->pixels; i += plans_->pixels)
         plans_->filter(from + i, factors, to + i);
     });

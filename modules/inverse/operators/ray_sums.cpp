@@ -1,7 +1,7 @@
 #include "modules/inverse/operators/ray_sums.hpp"
+#include "modules/core/parallel.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -91,7 +91,7 @@ at::Tensor gather_all(const at::Tensor& lines, const Grid& grid, const at::Tenso
   const double* line = lines.const_data_ptr<double>();
   const T* image = images.const_data_ptr<T>();
   T* out = sums.mutable_data_ptr<T>();
-  at::parallel_for(0, lines.size(0), 64, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, lines.size(0), 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t ray = begin; ray < end; ++ray) gather<T, Count>(line + 4 * ray, grid, image, out + Count * ray);
   });
   return sums;
@@ -105,7 +105,7 @@ at::Tensor spread_all(const at::Tensor& lines, const Grid& grid, const at::Tenso
   const double* line = lines.const_data_ptr<double>();
   const T* in = sums.const_data_ptr<T>();
   T* out = images.mutable_data_ptr<T>();
-  at::parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t part = begin; part < end; ++part)
       for (std::int64_t ray = part * lines.size(0) / parts; ray < (part + 1) * lines.size(0) / parts; ++ray)
         spread<T, Count>(line + 4 * ray, grid, in + Count * ray, out + part * pixels * Count);

@@ -11,6 +11,7 @@ using medical::companion_place;
 using medical::memory_needed;
 using medical::parse_slices;
 using medical::RestoreRequest;
+using medical::threads_used;
 using medical::volume_or_folder;
 
 TEST(RestoreRequest, SlicesAreCountedFromOneAndBothEndsBelong) {
@@ -47,6 +48,30 @@ TEST(RestoreRequest, AChestOf300SlicesFitsIntoFourGibibytes) {
   request = {};
   request.task = "sr-inplane";
   EXPECT_GT(memory_needed(chest, request), 4 * 4 * 300LL * 512 * 512);
+}
+
+TEST(RestoreRequest, ThreadsAreAsManyAsFitIntoTheMemoryAndAtLeastOne) {
+  const std::array<std::int64_t, 3> size = {40, 64, 48};
+  RestoreRequest request;
+  const std::int64_t one = memory_needed(size, request);
+  request.restorer.at_once = 8;
+  EXPECT_EQ(threads_used(size, request), 8);
+  const std::int64_t each = (memory_needed(size, request) - one) / 7;
+  EXPECT_GT(each, 65 << 20);
+  request.max_memory = one + 3 * each;
+  EXPECT_EQ(threads_used(size, request), 4);
+  EXPECT_EQ(memory_needed(size, request), request.max_memory);
+  request.max_memory -= 1;
+  EXPECT_EQ(threads_used(size, request), 3);
+  request.max_memory = one / 2;
+  EXPECT_EQ(threads_used(size, request), 1);
+  EXPECT_EQ(memory_needed(size, request), one);
+  request.max_memory = 0;
+  EXPECT_EQ(threads_used({3, 64, 48}, request), 3) << "no more than slices";
+  request.task = "sr-through";
+  EXPECT_EQ(threads_used({3, 64, 48}, request), 8) << "planes across h";
+  request.engine = "red-diff";
+  EXPECT_EQ(threads_used(size, request), 1);
 }
 
 TEST(RestoreRequest, WorkOfAPriorIsCountedByPlanes) {

@@ -1,6 +1,7 @@
 #include "pipelines/medical/volume_restorer.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -58,6 +59,27 @@ TEST(VolumeRestorerTest, SlicesThatAreNotWantedPassAndWhatLiesOutsideTheRangeSta
   const at::Tensor limit = restorer.denoise(x, 0.05, noise, "v", {}, [](std::int64_t i) { return i == 1; });
   EXPECT_NEAR((bright[1][3][4] - limit[1][3][4]).item<double>(), 3.0 - 1.25, 1e-5);
   EXPECT_EQ(cut.sizes(), x.sizes());
+}
+
+TEST(VolumeRestorerTest, VoxelsDoNotDependOnThreadsAndEverySliceCounts) {
+  const MedicalModel model = small_model("denoise", 1);
+  CounterNoise noise(1);
+  // One slice a group, 368 x 368 being more than half of what is restored in one go.
+  const at::Tensor x = volume(3, 368, 368);
+  const int before = at::get_num_threads();
+  std::vector<at::Tensor> out;
+  std::vector<std::int64_t> counts;
+  const ProgressSink count = [&](const Progress& step) {
+    counts.push_back(step.done);
+    return true;
+  };
+  for (const int threads : {1, 3}) {
+    at::set_num_threads(threads);
+    out.push_back(VolumeRestorer(model, {.turns = 1, .at_once = 3}).denoise(x, 0.05, noise, "v", count));
+  }
+  at::set_num_threads(before);
+  EXPECT_TRUE(out[1].equal(out[0]));
+  EXPECT_EQ(counts, (std::vector<std::int64_t>{1, 2, 3, 1, 2, 3}));
 }
 
 TEST(VolumeRestorerTest, SlicesShareTheNoiseOfTheSampler) {
@@ -120,7 +142,7 @@ TEST(VolumeRestorerTest, StopsWhenAskedAndRefusesAnotherTask) {
   CounterNoise noise(1);
   // Slices of 512 x 512 are restored one by one.
   int calls = 0;
-  expect_error(Errc::kInterrupted, "stopped after slice 2 of 3", [&] {
+  expect_error(Errc::kInterrupted, "stopped after 2 of 3 slices", [&] {
     restorer.denoise(volume(3, 512, 512), 0.05, noise, "v", [&](const Progress& p) {
       EXPECT_EQ(p.done, ++calls);
       return calls < 2;
