@@ -51,4 +51,8 @@ void parallel_items(std::int64_t count, std::int64_t at_once, c10::function_ref<
   });
 }
 
+void on_one_thread(c10::function_ref<void()> f) {
+  parallel_items(1, 1, [&](std::int64_t) { f(); });
+}
+
 }  // namespace reseda

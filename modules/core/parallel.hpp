@@ -20,4 +20,7 @@ void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain,
 /// @throws what f throws first; nothing more begins then
 void parallel_items(std::int64_t count, std::int64_t at_once, c10::function_ref<void(std::int64_t)> f);
 
+/// Computes f as parallel_items does one item: sums that would differ with the number of threads do not.
+void on_one_thread(c10::function_ref<void()> f);
+
 }  // namespace reseda

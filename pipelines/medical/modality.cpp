@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "modules/core/parallel.hpp"
+
 namespace reseda::medical {
 namespace {
 
@@ -38,7 +40,11 @@ metrics::NoiseLevel blind_noise_level(const at::Tensor& voxels, const at::Tensor
   }
   // Below the air of CT lies only padding that no header marks.
   if (modality == Modality::kCt) slices = slices.clamp_min(kLeastHu);
-  return modality == Modality::kMr ? metrics::rician_noise_level(slices) : metrics::gaussian_noise_level(slices);
+  metrics::NoiseLevel level;
+  on_one_thread([&] {
+    level = modality == Modality::kMr ? metrics::rician_noise_level(slices) : metrics::gaussian_noise_level(slices);
+  });
+  return level;
 }
 
 }  // namespace reseda::medical

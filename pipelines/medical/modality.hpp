@@ -22,7 +22,8 @@ std::optional<Modality> find_modality(std::string_view name);
 /// CT where a value is -500 or less, as air in HU is, else MR. @param voxels  of a file that does not say
 Modality guess_modality(const at::Tensor& voxels);
 
-/// Noise of the middle slices, at most 64: gaussian_noise_level of CT and PET, rician_noise_level of MR.
+/// Noise of the middle slices, at most 64: gaussian_noise_level of CT and PET, rician_noise_level of MR. It does not
+/// depend on the number of threads.
 /// @param voxels   [D,H,W]  @param padding  bool of the same shape, where there is no image; undefined: nowhere
 /// @throws Error{kInput} where slices are too small
 metrics::NoiseLevel blind_noise_level(const at::Tensor& voxels, const at::Tensor& padding, Modality modality);

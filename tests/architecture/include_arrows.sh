@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks the include lines against the allowed arrows of docs/architecture.md, and where third-party headers may appear.
+# Checks the include lines against the allowed arrows of docs/architecture.md, where third-party headers may appear, and
+# that loops spread over threads by modules/core/parallel.hpp.
 #   include_arrows.sh ROOT        fails with one line per breach
 #   include_arrows.sh --self-test checks that breaches are found
 set -euo pipefail
@@ -56,6 +57,10 @@ check() { # root
       done
     fi
   done < <(grep -rnoE '^#include [<"][^>"]+' "$root"/modules "$root"/io "$root"/pipelines --include='*.hpp' --include='*.cpp' | sed -E 's/#include [<"]//')
+  while IFS=: read -r file line _; do
+    echo "${file#"$root"/}:$line: at::parallel_for is a loop on one thread here; modules/core/parallel.hpp has what spreads"; breaches=1
+  done < <(grep -rnF 'at::parallel_for(' "$root"/modules "$root"/io "$root"/pipelines --include='*.hpp' --include='*.cpp' |
+           grep -v '/modules/core/parallel\.cpp:')
   return $breaches
 }
 
@@ -70,6 +75,10 @@ if [[ ${1:-} == --self-test ]]; then
     if check "$root" >/dev/null; then echo "not found: $breach"; exit 1; fi
     rm "$root/${breach%%:*}"
   done
+  echo 'at::parallel_for(0, 4, 1, f);' >"$root/modules/core/parallel.cpp"
+  check "$root" || { echo "the one place of at::parallel_for was refused"; exit 1; }
+  cp "$root/modules/core/parallel.cpp" "$root/io/audio/a.cpp"
+  if check "$root" >/dev/null; then echo "not found: at::parallel_for"; exit 1; fi
   exit 0
 fi
 check "$1"

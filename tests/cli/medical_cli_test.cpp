@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -103,6 +104,21 @@ class MedicalCli : public testing::Test {
   static TemporaryFolder* shared_;
 };
 TemporaryFolder* MedicalCli::shared_ = nullptr;
+
+TEST_F(MedicalCli, BytesDoNotDependOnThreads) {
+  write_study("study", 5);
+  for (const std::string threads : {"1", "3"}) {
+    Words words = command({path("study"), "-o", path("out"), "--difference", path("difference")});
+    *(std::find(words.begin(), words.end(), "--threads") + 1) = threads;
+    const Outcome outcome = run(words);
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    for (const char* folder : {"out", "difference"}) fs::rename(path(folder), path(folder + threads));
+  }
+  EXPECT_EQ(tree_of(folder_ / "out1").size(), 5U);
+  EXPECT_EQ(tree_of(folder_ / "difference1").size(), 5U);
+  EXPECT_TRUE(tree_of(folder_ / "out1") == tree_of(folder_ / "out3"));
+  EXPECT_TRUE(tree_of(folder_ / "difference1") == tree_of(folder_ / "difference3"));
+}
 
 TEST_F(MedicalCli, AStudyBecomesADerivedSeriesAndASecondRunHasNothingToDo) {
   write_study("study", 5);

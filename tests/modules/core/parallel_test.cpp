@@ -120,6 +120,16 @@ TEST(Parallel, ValuesOfItemsDoNotDependOnThreads) {
   EXPECT_EQ(at::get_num_threads(), 3) << "outside nothing changes";
 }
 
+TEST(Parallel, SumsOnOneThreadAreTheSameForAnyNumber) {
+  const at::Tensor x = at::sin(at::arange(1 << 20, at::kFloat));
+  std::vector<float> sums;
+  for (const int count : {1, 2, 3}) {
+    const Threads threads(count);
+    on_one_thread([&] { sums.push_back(x.sum().item<float>()); });
+  }
+  EXPECT_EQ(sums, std::vector<float>(3, sums.front()));
+}
+
 TEST(Parallel, ModesAreTheCallersAndWhatIsThrownArrives) {
   const Threads threads(2);
   {
