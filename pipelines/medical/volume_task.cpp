@@ -105,7 +105,7 @@ at::Tensor tomographic_noise(std::int64_t count, std::int64_t size, Chooser& cho
   const at::Tensor fy = at::fft_fftfreq(size).view({-1, 1}), fx = at::fft_rfftfreq(size).view({1, -1});
   const at::Tensor f = at::sqrt(fy.square() + fx.square());
   at::Tensor amplitude;
-  if (choose.chance(0.7)) {
+  if (choose.chance(0.5)) {
     const double cut = choose.uniform(0.35, 0.75), lean = choose.uniform(0.0, 0.8),
                  direction = choose.uniform(0.0, std::numbers::pi);
     const at::Tensor window = 0.5 * (1.0 + at::cos(f * (std::numbers::pi / cut))) * (f < cut);
