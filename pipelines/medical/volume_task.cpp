@@ -111,6 +111,8 @@ at::Tensor tomographic_noise(std::int64_t count, std::int64_t size, Chooser& cho
     const at::Tensor window = 0.5 * (1.0 + at::cos(f * (std::numbers::pi / cut))) * (f < cut);
     const at::Tensor along = 1.0 + lean * at::cos(2.0 * (at::atan2(fy, fx) - direction));
     amplitude = at::sqrt(f * along) * window;
+    const at::Tensor floor = choose.uniform(0.0, 0.15) * amplitude.max();
+    amplitude = at::hypot(amplitude, floor);
   } else {
     const double blur = choose.uniform(0.0, 1.2);
     amplitude = at::exp(f.square() * (-2.0 * std::numbers::pi * std::numbers::pi * blur * blur));
