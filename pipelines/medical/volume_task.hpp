@@ -70,8 +70,8 @@ struct VolumeDegradation {
 /// Gaussian noise of mean 0 and standard deviation 1 in slices that know nothing of each other, with the spectrum of
 /// one of two kinds, drawn with its parameters: filtered back-projection of white detector noise, whose power is
 /// f h(f)^2 with the Hann window h(f) = (1 + cos(pi f / c)) / 2 below a cut-off c, stronger along one direction, over a
-/// white floor of up to 15 % of the largest amplitude, as interpolation and rounding leave; or white noise smoothed by a
-/// Gaussian of 0 to 1.2 pixels.
+/// white floor of up to 15 % of the largest amplitude, as interpolation and rounding leave; or white noise smoothed by
+/// a Gaussian of 0 to 1.2 pixels.
 /// @return  [count,size,size]
 at::Tensor tomographic_noise(std::int64_t count, std::int64_t size, Chooser& choose, NoiseSource& noise,
                              const DrawKey& key);
