@@ -47,8 +47,10 @@ class SharedNoise final : public NoiseSource {
   NoiseSource& one_;
 };
 
-/// The ways in which a slice is turned, best first: 1 mirrors its rows, 2 its columns, then 4 transposes it.
-constexpr std::array<int, 8> kTurns = {0, 3, 4, 7, 1, 2, 5, 6};
+/// The ways in which a slice is turned, best first: 1 mirrors its rows, 2 its columns, then 4 transposes it. Noise of
+/// CT has directions, so transposing comes early; of planes across slices only rows were halved in training, so of
+/// finer grids it comes last.
+constexpr std::array<int, 8> kDenoisingTurns = {0, 4, 3, 7, 1, 2, 5, 6}, kEnlargingTurns = {0, 3, 1, 2, 4, 7, 5, 6};
 
 /// @param slices  [B,C,H,W]
 at::Tensor turned(at::Tensor slices, int way) {
@@ -102,6 +104,7 @@ at::Tensor VolumeRestorer::restore(const at::Tensor& numbers, std::int64_t axis,
                                    const std::function<bool(std::int64_t)>& wanted) const {
   const at::NoGradGuard no_gradients;
   const IntensityConfig& range = model_.task.intensity;
+  const std::array<int, 8>& turns = model_.task.task == "denoise" ? kDenoisingTurns : kEnlargingTurns;
   const c10::Device device = model_.restoration.network().tensors().front().second.device();
   const diffusion::TiledDenoiser tiled(*network_, config_.tiling);
   SharedNoise shared(noise);
@@ -128,7 +131,7 @@ at::Tensor VolumeRestorer::restore(const at::Tensor& numbers, std::int64_t axis,
                      level = at::full({slices.size(0)}, static_cast<float>(sigma));
     at::Tensor change;
     for (std::int64_t turn = 0; turn < config_.turns; ++turn) {
-      const int way = kTurns[static_cast<std::size_t>(turn)];
+      const int way = turns[static_cast<std::size_t>(turn)];
       const restoration::Pairs pairs = slice_condition(turned(slices, way), level);
       const WithNeighbours denoiser(tiled, pairs.extra);
       diffusion::SampleContext context{shared, item, {}, {}};
