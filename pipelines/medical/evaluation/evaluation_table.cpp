@@ -66,8 +66,10 @@ std::vector<KindSummary> summarise(const Evaluation& evaluation) {
 
 std::string verdict(const ScoreSummary& summary) {
   const Better better = summary.name->better;
-  if (is_correlation(*summary.name) && std::isfinite(summary.restored.mean))
-    return std::abs(summary.restored.mean) < 0.1 ? "within 0.1" : "above 0.1";
+  if (is_correlation(*summary.name) && std::isfinite(summary.restored.mean)) {
+    if (summary.restored.mean <= -0.1) return "below -0.1";
+    return summary.restored.mean < 0.1 ? "within 0.1" : "above 0.1";
+  }
   if ((better != Better::kHigher && better != Better::kLower) || summary.change.count < 2) return "";
   if (summary.change.low <= 0 && summary.change.high >= 0) return "not clear";
   return (summary.change.low > 0) == (better == Better::kHigher) ? "better" : "worse";

@@ -53,7 +53,8 @@ std::vector<double> score_column(const std::vector<SliceScores>& slices, std::si
 std::vector<KindSummary> summarise(const Evaluation& evaluation);
 
 /// What the summary says about a score, as the page shows it: "better", "worse" or "not clear" than the input by the
-/// interval of the change; for the residual's correlations whether the mean is within +-0.1; else empty.
+/// interval of the change; for the residual's correlations whether the mean is within +-0.1, above or below; else
+/// empty.
 std::string verdict(const ScoreSummary& summary);
 
 /// Positions of worst, median and best slice of a scan in its list, by RMSE (CT) or PSNR, each once.

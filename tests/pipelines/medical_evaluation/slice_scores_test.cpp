@@ -9,6 +9,7 @@
 #include <string>
 
 #include "pipelines/medical/evaluation/compared_scan.hpp"
+#include "pipelines/medical/evaluation/evaluation_table.hpp"
 #include "pipelines/medical/evaluation/scan_scores.hpp"
 #include "tests/support/expect_error.hpp"
 
@@ -112,6 +113,22 @@ TEST(GeometryDifferenceTest, LargestOfEach) {
   EXPECT_EQ(d.position_mm, 0.5);
   EXPECT_EQ(d.orientation, 0.5);
   EXPECT_EQ(d.spacing_mm, 0.125);
+}
+
+TEST(EvaluationTable, VerdictsOfCorrelationsTellTheSideAndOthersGoByTheIntervalOfTheChange) {
+  const auto of = [](const char* key, double mean, double low, double high) {
+    ScoreSummary summary;
+    summary.name = &scores_of(ScanKind::kCt)[score_place(ScanKind::kCt, key)];
+    summary.restored = {mean, mean, mean, 8, 0};
+    summary.change = {0.5 * (low + high), low, high, 8, 0};
+    return verdict(summary);
+  };
+  EXPECT_EQ(of("residual_correlation", 0.099, 0, 0), "within 0.1");
+  EXPECT_EQ(of("residual_correlation", 0.1, 0, 0), "above 0.1");
+  EXPECT_EQ(of("residual_edges", -0.18, 0, 0), "below -0.1");
+  EXPECT_EQ(of("rmse_hu", 20, -2, -1), "better");
+  EXPECT_EQ(of("rmse_hu", 20, 1, 2), "worse");
+  EXPECT_EQ(of("rmse_hu", 20, -1, 1), "not clear");
 }
 
 }  // namespace
