@@ -1,11 +1,12 @@
 #include "modules/inverse/operators/ray_sums.hpp"
-#include "modules/core/parallel.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <cmath>
+
+#include "modules/core/parallel.hpp"
 
 namespace reseda::inverse {
 namespace {
